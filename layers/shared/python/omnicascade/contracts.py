@@ -1,0 +1,102 @@
+"""Names that code and infrastructure must agree on.
+
+The CDK app writes these names into the template, the functions read them back; a name that only one side needs does not
+belong here. Nothing in this module may import anything but the standard library.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Env(StrEnum):
+    """Environment variables of the functions."""
+
+    TABLE = "OMNICASCADE_TABLE"
+    EVENTS_QUEUE_URL = "OMNICASCADE_EVENTS_QUEUE_URL"
+    ARCHIVE_BUCKET = "OMNICASCADE_ARCHIVE_BUCKET"
+    STATE_MACHINE_ARN = "OMNICASCADE_STATE_MACHINE_ARN"
+    PUBLIC_URL = "OMNICASCADE_PUBLIC_URL"
+    SIGNING_SECRET_ARN = "OMNICASCADE_SIGNING_SECRET_ARN"  # noqa: S105 - the name of a variable, not a secret
+    EMAIL_FROM = "OMNICASCADE_EMAIL_FROM"
+    SES_CONFIGURATION_SET = "OMNICASCADE_SES_CONFIGURATION_SET"
+    SMS_SENDER_ID = "OMNICASCADE_SMS_SENDER_ID"
+    SMS_MAX_PRICE_USD = "OMNICASCADE_SMS_MAX_PRICE_USD"
+    SMS_DELIVERY_ROLE_ARN = "OMNICASCADE_SMS_DELIVERY_ROLE_ARN"
+    PUSH_APPLICATION_ID = "OMNICASCADE_PUSH_APPLICATION_ID"
+
+
+class Function(StrEnum):
+    """The Lambda functions: the folder under functions/ is the value."""
+
+    INGEST_EVENTS = "ingest_events"
+    RECORD_EVENTS = "record_events"
+    PROJECT_PROFILES = "project_profiles"
+    ARCHIVE_EVENTS = "archive_events"
+    SEND_NEXT_MESSAGE = "send_next_message"
+    RECEIVE_FEEDBACK = "receive_feedback"
+    FOLLOW_LINKS = "follow_links"
+    SERVE_STAFF_API = "serve_staff_api"
+    CONFIGURE_DEPLOYMENT = "configure_deployment"
+
+
+class Auth(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "public"  # the function checks the write key or the signed token itself
+    STAFF = "staff"  # IAM or JWT at the gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One route of the HTTP API, in API Gateway's own notation."""
+
+    key: str
+    function: Function
+    auth: Auth
+
+
+INTAKE_CALLS: Final = ("identify", "track", "page", "screen", "group", "alias")
+INTAKE_PATHS: Final = {
+    **{f"/v1/{call}": call for call in INTAKE_CALLS},
+    **{f"/v1/{call[0]}": call for call in INTAKE_CALLS},
+    "/v1/batch": "batch",
+    "/v1/b": "batch",
+    "/v1/import": "batch",
+    "/beacon/v1/batch": "batch",
+}
+
+ROUTES: Final = (
+    *(Route(f"POST {path}", Function.INGEST_EVENTS, Auth.PUBLIC) for path in INTAKE_PATHS),
+    *(Route(f"OPTIONS {path}", Function.INGEST_EVENTS, Auth.PUBLIC) for path in INTAKE_PATHS),
+    Route("$default", Function.INGEST_EVENTS, Auth.PUBLIC),  # unknown paths: 404 with code and message
+    Route("GET /l/{token}", Function.FOLLOW_LINKS, Auth.PUBLIC),
+    Route("GET /u/{token}", Function.FOLLOW_LINKS, Auth.PUBLIC),
+    Route("POST /u/{token}", Function.FOLLOW_LINKS, Auth.PUBLIC),
+    Route("GET /openapi.json", Function.SERVE_STAFF_API, Auth.PUBLIC),
+    Route("GET /v1/profiles/{id}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/profiles/{id}/events", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/profiles/{id}/explain", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/profiles/{id}/consent", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("PUT /v1/profiles/{id}/consent", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/journeys", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/journeys/schema", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/journeys/{name}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("PUT /v1/journeys/{name}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("POST /v1/journeys/{name}/runs", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/journeys/{name}/runs", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/runs/{run_id}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/messages/{message_id}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/templates", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/templates/{name}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("PUT /v1/templates/{name}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/sources", Function.SERVE_STAFF_API, Auth.STAFF),
+)
+
+TIMELINE_INDEX: Final = "timeline"
+EVENT_KEY_PREFIX: Final = "E#"
+CONFIGURATION_FILE: Final = "configuration.json"
+"""In the code asset of configure_deployment: {"deployment": …, "journeys": […], "templates": […]}."""
+
+RUN_FINISHED_ERROR: Final = "RunFinished"
+"""The task failure that ends a run's execution; caught by the state machine."""

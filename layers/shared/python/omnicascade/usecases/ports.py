@@ -1,0 +1,98 @@
+"""What the use cases need from the outside world. Adapters implement these; tests bring fakes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from omnicascade.domain.identifiers import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Calls of one source, accepted together: what travels over the events queue."""
+
+    source: str
+    received_at: datetime
+    calls: Sequence[Mapping[str, Any]]
+
+
+class EventQueue(Protocol):
+    """The one road into the platform."""
+
+    def put(self, envelope: Envelope) -> None:
+        """Return when every call is durably queued.
+
+        Raises:
+            UnavailableError: some call could not be queued; the caller must not confirm any (retries are idempotent).
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EmailMessage:
+    """One rendered e-mail; `tags` come back with the provider's feedback ([A-Za-z0-9_-] only)."""
+
+    to: str
+    subject: str
+    html: str
+    text: str
+    tags: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class SmsMessage:
+    """One rendered text message to an E.164 number."""
+
+    to: str
+    text: str
+    transactional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """One rendered push notification to one device token (`ios.push_token` or `android.push_token`)."""
+
+    to: Identifier
+    title: str
+    body: str
+    url: str | None
+    data: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The provider took the message: its id there."""
+
+    provider_id: str
+
+
+class EmailSender(Protocol):
+    """Sends e-mail."""
+
+    def send(self, message: EmailMessage) -> Receipt:
+        """Hand one message to the provider, once.
+
+        Raises:
+            RetryableSendError: surely not sent; try again later.
+            PermanentAddressError: the address is dead.
+            UnknownOutcomeError: it may have been sent.
+        """
+        ...
+
+
+class SmsSender(Protocol):
+    """Sends text messages; same errors as `EmailSender.send`."""
+
+    def send(self, message: SmsMessage) -> Receipt:
+        """Hand one message to the provider, once."""
+        ...
+
+
+class PushSender(Protocol):
+    """Sends push notifications; same errors as `EmailSender.send`."""
+
+    def send(self, message: PushMessage) -> Receipt:
+        """Hand one message to the provider, once."""
+        ...
