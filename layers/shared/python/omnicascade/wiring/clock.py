@@ -1,7 +1,7 @@
 """The one clock the handlers read, so that the embedded stack can move time and AWS never notices.
 
-The domain takes `now` as an argument; somebody has to supply it. On AWS that is the machine's clock. The embedded stack and
-tests put their own clock here instead.
+The domain takes `now` as an argument; somebody has to supply it. On AWS that is the machine's clock. The embedded stack
+and tests put their own clock here instead.
 """
 
 from collections.abc import Callable
