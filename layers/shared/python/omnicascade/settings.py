@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from omnicascade.contracts import Env
 
@@ -24,6 +25,6 @@ class Settings:
     push_application_id: str
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read every name of `contracts.Env`; each function is given only those it needs."""
         return cls(**{name.name.lower(): environment.get(name.value, "") for name in Env})

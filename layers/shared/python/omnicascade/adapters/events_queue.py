@@ -1,5 +1,7 @@
 """The events queue on SQS: many calls per message, as few requests as the limits allow."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -44,7 +46,14 @@ class SqsEventQueue:
 
 def encode(envelope: Envelope) -> Iterator[str]:
     """The messages' bodies: ASCII JSON, each at most `CHUNK_BYTES` or a single call."""
-    head = json.dumps({"source": envelope.source, "received_at": envelope.received_at.isoformat()})[:-1]
+    head = json.dumps(
+        {
+            "source": envelope.source,
+            "received_at": envelope.received_at.isoformat(),
+            "default_region": envelope.default_region,
+            "shared_device": envelope.shared_device,
+        }
+    )[:-1]
     size, chunk = 0, list[str]()
     for call in envelope.calls:
         text = json.dumps(call, separators=(",", ":"))
@@ -60,7 +69,13 @@ def encode(envelope: Envelope) -> Iterator[str]:
 def decode(body: str) -> Envelope:
     """Read what `encode` wrote."""
     parsed: Mapping[str, Any] = json.loads(body)
-    return Envelope(parsed["source"], datetime.fromisoformat(parsed["received_at"]), parsed["calls"])
+    return Envelope(
+        source=parsed["source"],
+        received_at=datetime.fromisoformat(parsed["received_at"]),
+        calls=parsed["calls"],
+        default_region=parsed["default_region"],
+        shared_device=parsed["shared_device"],
+    )
 
 
 def _requests(envelope: Envelope) -> Iterable[list[str]]:

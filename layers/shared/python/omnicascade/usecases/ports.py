@@ -5,16 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from omnicascade.domain.deployment import Source
 from omnicascade.domain.identifiers import Identifier
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Calls of one source, accepted together: what travels over the events queue."""
+    """Calls of one source, accepted together: what travels over the events queue.
+
+    Each call has its `type`, `messageId` and corrected `timestamp` (ISO 8601, UTC).
+    """
 
     source: str
     received_at: datetime
     calls: Sequence[Mapping[str, Any]]
+    default_region: str | None = None
+    shared_device: bool = False
 
 
 class EventQueue(Protocol):
@@ -25,6 +31,18 @@ class EventQueue(Protocol):
 
         Raises:
             UnavailableError: some call could not be queued; the caller must not confirm any (retries are idempotent).
+        """
+        ...
+
+
+class SourceDirectory(Protocol):
+    """Which source a write key names."""
+
+    def find(self, write_key: str, now: datetime) -> Source | None:
+        """The source of a write key, or None. Cost: nothing when it was asked lately.
+
+        Raises:
+            UnavailableError: the directory could not be read.
         """
         ...
 
