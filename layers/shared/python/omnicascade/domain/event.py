@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NewType
 
 from omnicascade.domain.identifiers import Identifier, NodeId
+from omnicascade.domain.json_text import mapping
 
 MessageId = NewType("MessageId", str)
 
@@ -55,7 +56,5 @@ class Event:
 def at_path(value: object, path: str) -> object:
     """The value at a dotted path of nested mappings, or None: `at_path({"a": {"b": 1}}, "a.b") == 1`."""
     for part in path.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]  # pyright: ignore[reportUnknownVariableType]
-    return value  # pyright: ignore[reportUnknownVariableType]
+        value = mapping(value).get(part)
+    return value

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NewType
 
+from omnicascade.domain.json_text import items, mapping
+
 NodeId = NewType("NodeId", str)
 """An identifier's place in the identity graph: 26 characters, derived from its type and value."""
 
@@ -162,13 +164,13 @@ def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_dev
     alias, `previousId` (Segment's spec, "Identity Resolution ExternalIDs"). On a shared device the types that name a
     device are left out as soon as anything names a person.
     """
-    context = _mapping(call.get("context"))
-    device = _mapping(context.get("device"))
+    context = mapping(call.get("context"))
+    device = mapping(context.get("device"))
     found: list[Identifier | None] = [
         normalise("user_id", call.get("userId")),
         normalise("anonymous_id", call.get("anonymousId")),
     ]
-    for traits in (_mapping(call.get("traits")), _mapping(context.get("traits"))):
+    for traits in (mapping(call.get("traits")), mapping(context.get("traits"))):
         found += [normalise("email", traits.get("email")), normalise("phone", traits.get("phone"), region)]
     platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower())
     if platform:
@@ -178,7 +180,7 @@ def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_dev
         ]
         if device.get("adTrackingEnabled") is True:
             found.append(normalise(f"{platform}.idfa", device.get("advertisingId")))
-    for listed in map(_mapping, _items(context.get("externalIds"))):
+    for listed in map(mapping, items(context.get("externalIds"))):
         kind = listed.get("type")
         if isinstance(kind, str) and kind and listed.get("collection", "users") == "users":
             found.append(normalise(kind, listed.get("id"), region))
@@ -189,11 +191,3 @@ def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_dev
         people = [identifier for identifier in named if identifier.type not in DEVICE_SCOPED]
         named = people or named
     return tuple(named)
-
-
-def _items(value: object) -> list[object]:
-    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from omnicascade.contracts import INTAKE_CALLS
 from omnicascade.domain.errors import InvalidInputError, MalformedBodyError, Problem, TooLargeError
-from omnicascade.domain.json_text import depth, json_bytes
+from omnicascade.domain.json_text import depth, items, json_bytes, mapping
 
 MAX_EVENT_BYTES: Final = 32 * 1024
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
@@ -57,7 +57,7 @@ def accept(kind: str, body: object, *, received_at: datetime, new_id: Callable[[
     """
     if not isinstance(body, dict):
         raise MalformedBodyError("the body must be a JSON object", path="")
-    request: dict[str, Any] = body  # pyright: ignore[reportUnknownVariableType]
+    request = mapping(body)
     if kind != "batch":
         call, problem = _complete(request, kind, request.get("sentAt"), received_at, new_id)
         if problem:
@@ -66,22 +66,22 @@ def accept(kind: str, body: object, *, received_at: datetime, new_id: Callable[[
     return _accept_batch(request, received_at, new_id)
 
 
-def _accept_batch(request: dict[str, Any], received_at: datetime, new_id: Callable[[], str]) -> Accepted:
+def _accept_batch(request: Mapping[str, Any], received_at: datetime, new_id: Callable[[], str]) -> Accepted:
     batch = request.get("batch")
     if not isinstance(batch, list):
         raise MalformedBodyError("`batch` must be a list of calls", code="missing_batch", path="batch")
-    entries: list[object] = batch  # pyright: ignore[reportUnknownVariableType]
+    entries = items(batch)
     if len(entries) > MAX_BATCH_EVENTS:
         raise TooLargeError(f"a batch holds at most {MAX_BATCH_EVENTS} calls; send the rest in another", path="batch")
     calls, rejected = list[Mapping[str, Any]](), list[Rejection]()
-    shared = request.get("context")
+    shared = mapping(request.get("context"))
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
             rejected.append(Rejection(index, Problem("", "wrong_type", "a call must be a JSON object")))
             continue
-        call: dict[str, Any] = entry  # pyright: ignore[reportUnknownVariableType]
-        if isinstance(shared, dict) and isinstance(call.get("context", {}), dict):
-            call = {**call, "context": {**shared, **(call.get("context") or {})}}
+        call = mapping(entry)
+        if shared and isinstance(call.get("context"), dict | None):
+            call = {**call, "context": {**shared, **mapping(call.get("context"))}}
         done, problem = _complete(
             call, call.get("type"), call.get("sentAt") or request.get("sentAt"), received_at, new_id
         )
@@ -105,8 +105,8 @@ def _as_error(problem: Problem) -> InvalidInputError:
 
 
 def _complete(
-    call: dict[str, Any], kind: object, sent_at: object, received_at: datetime, new_id: Callable[[], str]
-) -> tuple[dict[str, Any], Problem | None]:
+    call: Mapping[str, Any], kind: object, sent_at: object, received_at: datetime, new_id: Callable[[], str]
+) -> tuple[Mapping[str, Any], Problem | None]:
     problem = _problem_with(call, kind)
     if problem:
         return call, problem
@@ -122,43 +122,46 @@ def _complete(
 
 
 _MAPPINGS: Final = ("properties", "traits", "context")
-_TEXTS: Final = ("userId", "anonymousId", "messageId", "groupId", "previousId")
+_IDS: Final = ("userId", "anonymousId", "messageId", "groupId", "previousId")
+_TEXTS: Final = ("event", "name")
 
 
-def _problem_with(call: Mapping[str, Any], kind: object) -> Problem | None:
+def _problem_with(call: Mapping[str, Any], kind: Any) -> Problem | None:
+    """The first thing wrong with a call; checks are in the order a client would mend them."""
     if kind not in INTAKE_CALLS:
         return Problem("type", "unknown_type", f"`type` must be one of {', '.join(INTAKE_CALLS)}")
-    for name in _TEXTS:
+    return _wrong_type(call) or _missing(call, kind) or _too_much(call)
+
+
+def _wrong_type(call: Mapping[str, Any]) -> Problem | None:
+    for name in _IDS:
         if isinstance(call.get(name), bool) or not isinstance(call.get(name), str | int | None):
+            return Problem(name, "wrong_type", f"`{name}` must be a string")
+    for name in _TEXTS:
+        if not isinstance(call.get(name), str | None):
             return Problem(name, "wrong_type", f"`{name}` must be a string")
     for name in _MAPPINGS:
         if not isinstance(call.get(name), dict | None):
             return Problem(name, "wrong_type", f"`{name}` must be an object")
-    if kind == "track" and (problem := _required_text(call, "event")):
-        return problem
+    return None
+
+
+def _missing(call: Mapping[str, Any], kind: str) -> Problem | None:
+    if kind == "track" and not _filled(call.get("event")):
+        return Problem("event", "missing_event", "a track call needs `event`")
     if kind == "group" and not _filled(call.get("groupId")):
         return Problem("groupId", "missing_group_id", "a group call needs `groupId`")
-    if not isinstance(call.get("name"), str | None):
-        return Problem("name", "wrong_type", "`name` must be a string")
     if not _names_somebody(call):
-        return Problem(
-            "userId",
-            "missing_identifier",
-            "a call needs `userId`, `anonymousId` or another identifier that is not empty",
-        )
+        remedy = "a call needs `userId`, `anonymousId` or another identifier that is not empty"
+        return Problem("userId", "missing_identifier", remedy)
+    return None
+
+
+def _too_much(call: Mapping[str, Any]) -> Problem | None:
     if depth(call, MAX_DEPTH) > MAX_DEPTH:
         return Problem("", "too_deep", f"a call nests at most {MAX_DEPTH} levels")
     if json_bytes(call, MAX_EVENT_BYTES) > MAX_EVENT_BYTES:
         return Problem("", TooLargeError.code, f"a call has at most {MAX_EVENT_BYTES} bytes")
-    return None
-
-
-def _required_text(call: Mapping[str, Any], name: str) -> Problem | None:
-    value = call.get(name)
-    if value is not None and not isinstance(value, str):
-        return Problem(name, "wrong_type", f"`{name}` must be a string")
-    if not _filled(value):
-        return Problem(name, f"missing_{name}", f"a track call needs `{name}`")
     return None
 
 
@@ -167,17 +170,13 @@ def _filled(value: object) -> bool:
 
 
 def _names_somebody(call: Mapping[str, Any]) -> bool:
-    if _filled(call.get("userId")) or _filled(call.get("anonymousId")):
-        return True
-    context: Mapping[str, Any] = call.get("context") or {}
-    for traits in (call.get("traits"), context.get("traits")):
-        if isinstance(traits, dict) and (_filled(traits.get("email")) or _filled(traits.get("phone"))):
-            return True
-    device = context.get("device")
-    if isinstance(device, dict) and (_filled(device.get("id")) or _filled(device.get("token"))):
-        return True
-    external = context.get("externalIds")
-    return isinstance(external, list) and any(isinstance(e, dict) and _filled(e.get("id")) for e in external)
+    context = mapping(call.get("context"))
+    device = mapping(context.get("device"))
+    traits, more = mapping(call.get("traits")), mapping(context.get("traits"))
+    candidates = [call.get("userId"), call.get("anonymousId"), device.get("id"), device.get("token")]
+    candidates += [values.get(name) for values in (traits, more) for name in ("email", "phone")]
+    candidates += [mapping(external).get("id") for external in items(context.get("externalIds"))]
+    return any(_filled(candidate) for candidate in candidates)
 
 
 def _event_time(call: Mapping[str, Any], sent_at: object, received_at: datetime) -> tuple[datetime, Problem | None]:

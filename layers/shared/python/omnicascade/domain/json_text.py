@@ -1,7 +1,8 @@
 """JSON as outside clients write it: read strictly, measured by what it weighs, and always storable again."""
 
 import json
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, cast
 
 from omnicascade.domain.errors import MalformedBodyError
 
@@ -9,8 +10,8 @@ from omnicascade.domain.errors import MalformedBodyError
 def parse_json(text: bytes | str) -> Any:
     """Parse one JSON document.
 
-    Text that could not be written to a store again is mended, not refused: a lone surrogate (half an emoji, cut off by a
-    client) becomes U+FFFD.
+    Text that could not be written to a store again is mended, not refused: a lone surrogate (half an emoji, cut off
+    by a client) becomes U+FFFD.
 
     Raises:
         MalformedBodyError: not UTF-8, not JSON, NaN or an infinite number, or nested beyond the parser's depth.
@@ -51,19 +52,22 @@ def _mended(value: Any) -> Any:
     return value
 
 
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value if it is a JSON object, else an empty one."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> Sequence[Any]:
+    """The value if it is a JSON list, else an empty one."""
+    return cast("Sequence[Any]", value) if isinstance(value, list) else ()
+
+
 def depth(value: object, limit: int) -> int:
     """How many levels of objects and lists a value nests; counting stops one past the limit."""
-    level, deepest = [value], 0
-    while level and deepest <= limit:
-        containers: list[object] = [v for v in level if isinstance(v, dict | list)]
-        if not containers:
-            break
+    deepest, level = 0, [value]
+    while deepest <= limit and (level := [v for v in level if isinstance(v, dict | list)]):
         deepest += 1
-        level = [
-            child
-            for container in containers
-            for child in (container.values() if isinstance(container, dict) else container)  # pyright: ignore
-        ]
+        level = [child for v in level for child in (*mapping(v).values(), *items(v))]
     return deepest
 
 

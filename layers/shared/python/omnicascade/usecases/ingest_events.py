@@ -12,7 +12,7 @@ from omnicascade.contracts import INTAKE_PATHS
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, TooLargeError, UnknownKeyError
 from omnicascade.domain.intake import MAX_BODY_BYTES, Rejection, accept
-from omnicascade.domain.json_text import parse_json
+from omnicascade.domain.json_text import mapping, parse_json
 from omnicascade.usecases.ports import Envelope, EventQueue, SourceDirectory
 
 
@@ -77,7 +77,7 @@ def _key_from_headers(request: IntakeRequest) -> str:
 
 
 def _key_from_body(body: Any) -> str:
-    key = body.get("writeKey") if isinstance(body, dict) else None
+    key = mapping(body).get("writeKey")
     return key if isinstance(key, str) else ""
 
 
