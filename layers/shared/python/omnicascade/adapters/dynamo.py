@@ -1,0 +1,142 @@
+"""The few DynamoDB calls that every store makes, with the service's errors told apart once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from omnicascade.domain.errors import OmnicascadeError, StaleWriteError, UnavailableError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+
+type Item = dict[str, Any]
+"""An item in DynamoDB's wire notation: {"pk": {"S": "…"}, …}."""
+
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+_CONFLICTS: Final = frozenset({"TransactionConflictException", "TransactionInProgressException"})
+_TEMPORARY: Final = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
+)
+
+
+class ConditionFailedError(StaleWriteError):
+    """A write's condition does not hold."""
+
+
+def text(value: str) -> Item:
+    """A string attribute."""
+    return {"S": value}
+
+
+def number(value: int) -> Item:
+    """A number attribute."""
+    return {"N": str(value)}
+
+
+class Table:
+    """One DynamoDB table. Every method raises `UnavailableError` for throttling and outages (retryable)."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str, *, consistent: bool = True) -> Item | None:
+        """One item or None. Cost: 1 read unit per 4 KB, half of it when not consistent."""
+        key = {"pk": text(pk), "sk": text(sk)}
+        answer = self._call(self._client.get_item, TableName=self.name, Key=key, ConsistentRead=consistent)
+        return answer.get("Item")
+
+    def put(self, item: Item, condition: str = "", values: Item | None = None) -> None:
+        """Write an item if the condition holds; cost: 1 write unit per KB, also when it fails.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        request: dict[str, Any] = {"TableName": self.name, "Item": item}
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = values
+        self._call(self._client.put_item, **request)
+
+    def query(self, pk: str, prefix: str, *, consistent: bool = True) -> Iterator[Item]:
+        """Items of a partition whose sort key begins with a prefix, in order, all pages."""
+        yield from self._pages(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": text(pk), ":prefix": text(prefix)},
+            ConsistentRead=consistent,
+        )
+
+    def query_index(self, limit: int | None = None, **request: Any) -> Iterator[Item]:
+        """A query in the caller's own words; `limit` items at most."""
+        if limit:
+            request["Limit"] = limit
+        for count, item in enumerate(self._pages(TableName=self.name, **request), start=1):
+            yield item
+            if count == limit:
+                return
+
+    def get_many(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
+        """Items by key (consistent), in no order; absent ones are left out. Cost: one request per 100."""
+        found: list[Item] = []
+        for start in range(0, len(keys), 100):
+            wanted: Any = [{"pk": text(pk), "sk": text(sk)} for pk, sk in keys[start : start + 100]]
+            while wanted:
+                request: Any = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+                answer = self._call(self._client.batch_get_item, RequestItems=request)
+                found += answer["Responses"].get(self.name, [])
+                wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        return found
+
+    def write_together(self, puts: Sequence[tuple[Item, str, Item]]) -> None:
+        """Write items with their conditions, all or none; cost: 2 write units per KB.
+
+        Raises:
+            ConditionFailedError: one of the conditions does not hold.
+        """
+        actions: list[dict[str, Any]] = []
+        for item, condition, values in puts:
+            put: dict[str, Any] = {"TableName": self.name, "Item": item, "ConditionExpression": condition}
+            actions.append({"Put": put | ({"ExpressionAttributeValues": values} if values else {})})
+        self._call(self._client.transact_write_items, TransactItems=actions)
+
+    def _pages(self, **request: Any) -> Iterator[Item]:
+        while True:
+            answer = self._call(self._client.query, **request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _call(self, operation: Callable[..., Any], **request: Any) -> Any:
+        try:
+            return operation(**request)
+        except ClientError as error:
+            raise _translated(error.response) from error
+        except BotoCoreError as error:
+            raise UnavailableError(f"DynamoDB cannot be reached: {error}") from error
+
+
+def _translated(response: Mapping[str, Any]) -> OmnicascadeError:
+    code, message = response["Error"]["Code"], response["Error"].get("Message", "")
+    if code == _CONDITION_FAILED:
+        return ConditionFailedError(message)
+    if code == "TransactionCanceledException":
+        reasons = {reason.get("Code") for reason in response.get("CancellationReasons", ())}
+        if "ConditionalCheckFailed" in reasons:
+            return ConditionFailedError(message)
+        return UnavailableError(f"DynamoDB cancelled a transaction: {message}")
+    if code in _TEMPORARY or code in _CONFLICTS:
+        return UnavailableError(f"DynamoDB answered {code}")
+    return OmnicascadeError(f"DynamoDB refused a request: {code}: {message}")

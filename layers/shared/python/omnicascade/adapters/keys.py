@@ -1,0 +1,98 @@
+"""The table: every item, its key, and who reads it how. All keys are built here and nowhere else.
+
+| item        | pk                | sk                            | read by                                              |
+| ----------- | ----------------- | ----------------------------- | ---------------------------------------------------- |
+| event       | node              | E#<messageId>                 | put if absent; index `timeline` (pk, at), newest first |
+| projection  | node              | H#P                           | head of a node: Query pk, begins_with(sk, "H#")      |
+| edge        | node              | H#L#<other node>#<rule>       | head of a node (each edge is stored at both ends)    |
+| slot        | node              | H#S#<journey>#<hash of key>   | head of a node                                       |
+| run         | node              | R#<run id>                    | Get by run id; Query begins_with(sk, "R#<journey>_") |
+| message     | M#<provider id>   | M                             | Get by the provider's id                             |
+| source      | CONFIG            | SOURCE#<sha256 of write key>  | Get by write key; Query begins_with for the list     |
+| deployment  | CONFIG            | DEPLOYMENT                    | Get                                                  |
+| index       | CONFIG            | JOURNEYS                      | Get: name, version and events of every journey       |
+| journey     | CONFIG            | JOURNEY#<name>#<version>      | Get                                                  |
+| template    | CONFIG            | TEMPLATE#<name>               | Get; Query begins_with for the list                  |
+
+A node is an identifier's 26-character hash (`Identifier.node_id`). The index is local, so that it can be read
+consistently and a partition is never split: DynamoDB's stream then keeps the order of all writes of a partition, which
+the projections' watermark relies on.
+"""
+
+import hashlib
+from typing import Final
+
+from omnicascade.contracts import EVENT_KEY_PREFIX
+from omnicascade.domain.event import Event
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.projection import epoch_ms
+
+HEAD_PREFIX: Final = "H#"
+PROJECTION: Final = "H#P"
+EDGE_PREFIX: Final = "H#L#"
+SLOT_PREFIX: Final = "H#S#"
+CONFIG: Final = "CONFIG"
+DEPLOYMENT: Final = "DEPLOYMENT"
+JOURNEY_INDEX: Final = "JOURNEYS"
+SOURCE_PREFIX: Final = "SOURCE#"
+TEMPLATE_PREFIX: Final = "TEMPLATE#"
+MESSAGE: Final = "M"
+
+_MAX_PLAIN_ID: Final = 256
+
+
+def short_hash(text: str, length: int = 16) -> str:
+    """A hexadecimal digest, for keys whose text may be long or hostile."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:length]
+
+
+def event_key(message_id: str) -> str:
+    """`E#<messageId>`; a message id too long for a key (1,024 bytes) is hashed."""
+    plain = len(message_id) <= _MAX_PLAIN_ID
+    return f"{EVENT_KEY_PREFIX}{message_id if plain else 'sha256:' + short_hash(message_id, 64)}"
+
+
+def timeline_key(event: Event) -> str:
+    """Sorts by event time; the hash keeps two events of one millisecond apart."""
+    return f"{epoch_ms(event.timestamp):015d}#{short_hash(event.message_id)}"
+
+
+def timeline_from(at_ms: int) -> str:
+    """Where the events of a moment begin in the index."""
+    return f"{max(at_ms, 0):015d}"
+
+
+def edge_key(other: NodeId, rule: str) -> str:
+    """`H#L#<other node>#<rule>`."""
+    return f"{EDGE_PREFIX}{other}#{rule}"
+
+
+def slot_key(journey: str, key: str | None) -> str:
+    """`H#S#<journey>#<hash of the business key>`."""
+    return f"{SLOT_PREFIX}{journey}#{short_hash(key or '')}"
+
+
+def run_key(run_id: str) -> tuple[str, str]:
+    """(pk, sk) of a run: its id carries its home node, `<journey>_<node>_<hash>`."""
+    _, node, _ = run_id.rsplit("_", 2)
+    return node, f"R#{run_id}"
+
+
+def run_id(journey: str, node: NodeId, occasion: str) -> str:
+    """The id of the run that one occasion (an entry event, an execution) starts; the same occasion, the same id."""
+    return f"{journey}_{node}_{short_hash(occasion, 12)}"
+
+
+def message_key(provider_id: str) -> tuple[str, str]:
+    """(pk, sk) of a sent message."""
+    return f"M#{provider_id}", MESSAGE
+
+
+def source_key(write_key: str) -> str:
+    """`SOURCE#<sha256 of the write key>`: the table never holds a key in the clear where it is looked up."""
+    return f"{SOURCE_PREFIX}{short_hash(write_key, 64)}"
+
+
+def journey_key(name: str, version: int) -> str:
+    """`JOURNEY#<name>#<version>`."""
+    return f"JOURNEY#{name}#{version:06d}"

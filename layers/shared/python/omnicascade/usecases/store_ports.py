@@ -1,0 +1,196 @@
+"""What the use cases need from the table. Verbs of the domain, not of a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.event import Event
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.identity import Edge
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.projection import Projection
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a timeline, newest first; `cursor` is None on the last one."""
+
+    events: Sequence[Event]
+    cursor: str | None
+
+
+class EventStore(Protocol):
+    """The append-only events."""
+
+    def add(self, event: Event) -> bool:
+        """Store an event once. False when its message id is already there: nothing changes then.
+
+        Raises:
+            UnavailableError: not stored; the caller must try again.
+        """
+        ...
+
+    def timeline(self, nodes: Collection[NodeId], limit: int, cursor: str | None) -> Page:
+        """Events of some nodes, newest first."""
+        ...
+
+    def arrived(
+        self, nodes: Collection[NodeId], names: Collection[str], *, happened_from: datetime, received_from: datetime
+    ) -> Sequence[Event]:
+        """Events with one of these names that arrived since a moment; reads what was stored up to now (consistent)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a customer stands with one journey and key: the lock that keeps it to one live run, and re-entry's memory."""
+
+    node: NodeId
+    journey: str
+    key: str | None
+    run_id: str
+    live: bool
+    entries: int
+    last_started: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All that is known of one node except its events and runs: one read."""
+
+    node: NodeId
+    projection: Projection | None = None
+    watermark: str = ""
+    edges: Sequence[Edge] = ()
+    slots: Sequence[Slot] = ()
+
+
+class CustomerStore(Protocol):
+    """Projections and edges, by node."""
+
+    def head(self, node: NodeId, *, consistent: bool) -> Head:
+        """Read a node; an unknown one is an empty head."""
+        ...
+
+    def propose(self, edges: Collection[Edge]) -> None:
+        """Store edges, each at both of its ends. May be repeated; an edge keeps its earliest event."""
+        ...
+
+    def save_projection(self, node: NodeId, projection: Projection, *, watermark: str, previous: str) -> None:
+        """Replace a projection that was read at watermark `previous`.
+
+        Raises:
+            StaleWriteError: another writer was first; read again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run with what only the store and the timer know of it.
+
+    Attributes:
+        run: the domain's run.
+        revision: grows by one with every write; the condition of the next.
+        token: the Step Functions task token that waits for this run, or empty.
+    """
+
+    run: Run
+    revision: int
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message as the provider knows it, to find its run again from feedback."""
+
+    provider_id: str
+    message_id: str
+    run_id: str
+    journey: str
+    step: str
+    channel: str
+    template: str
+    profile_id: str
+    to: str
+    at: datetime
+    outcome: str
+    cost: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class RunStore(Protocol):
+    """Runs, their slots, and the messages they sent."""
+
+    def start(self, run: Run, slot: Slot | None) -> StoredRun:
+        """Create a run and take its slot, both or neither; `slot` is what was read before deciding.
+
+        A run that exists already under the same id is returned as it is: starting twice starts once.
+
+        Raises:
+            StaleWriteError: the slot changed since it was read; decide again.
+        """
+        ...
+
+    def load(self, run_id: str) -> StoredRun | None:
+        """Read a run (consistent)."""
+        ...
+
+    def save(self, before: StoredRun, run: Run, *, token: str) -> StoredRun:
+        """Replace a run if nobody else did since `before`; a run that ends frees its slot in the same write.
+
+        Raises:
+            StaleWriteError: another writer was first; load it again.
+        """
+        ...
+
+    def note_message(self, message: SentMessage) -> None:
+        """Remember a sent message under its provider's id."""
+        ...
+
+    def find_message(self, provider_id: str) -> SentMessage | None:
+        """The message a provider speaks of, or None."""
+        ...
+
+    def runs_of(self, nodes: Collection[NodeId], journey: str) -> Sequence[Run]:
+        """Every run of a customer in one journey, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyListing:
+    """One line of the journey index."""
+
+    name: str
+    version: int
+    active: bool
+    title: str
+    listens: Mapping[str, Sequence[str]]
+
+
+class JourneyStore(Protocol):
+    """Journey definitions, every version of them, and the templates they name."""
+
+    def listing(self) -> Sequence[JourneyListing]:
+        """The current version of every journey (consistent, one read)."""
+        ...
+
+    def journey(self, name: str, version: int | None = None) -> Journey | None:
+        """A version of a journey, or the current one."""
+        ...
+
+    def definition(self, name: str) -> Mapping[str, Any] | None:
+        """The current definition as it was put."""
+        ...
+
+    def put_journey(self, journey: Journey, definition: Mapping[str, Any]) -> Journey:
+        """Store a new version, or nothing when the definition is the current one; returns it with its version."""
+        ...
+
+    def deployment(self) -> Deployment:
+        """The deployment's settings."""
+        ...
