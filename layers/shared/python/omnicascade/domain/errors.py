@@ -13,7 +13,9 @@ OmnicascadeError                 retryable: whether the same call may succeed la
 └── SendError                    a provider did not take a message
     ├── RetryableSendError       surely not sent; try again later
     ├── PermanentAddressError    this address will never work; suppress it and go on at once
-    └── UnknownOutcomeError      may have been sent; recorded, never blindly repeated
+    ├── UnknownOutcomeError      may have been sent; recorded, never blindly repeated
+    ├── ChannelUnavailableError  surely not sent, and the fault is ours (configuration, spend limit): go on, raise alarm
+    └── RenderError              template and data make no message that this channel can carry: go on, raise alarm
 """
 
 from collections.abc import Sequence
@@ -120,3 +122,25 @@ class PermanentAddressError(SendError):
 
 class UnknownOutcomeError(SendError):
     """The provider may or may not have sent it; never repeat it blindly."""
+
+
+class ChannelUnavailableError(SendError):
+    """The channel serves nobody now: a sender not verified, a sandbox, a permission, a spend limit, a refused content.
+
+    Surely not sent, and a repetition would not help. The address is innocent and must not be suppressed; the cascade
+    goes on at once, and whoever runs the deployment must hear of it.
+    """
+
+
+class RenderError(SendError):
+    """A template does not make a message of this customer's data; surely not sent.
+
+    Attributes:
+        template: the template's name.
+        field: the template's field, for example `email.subject`.
+    """
+
+    def __init__(self, message: str, *, template: str = "", field: str = "") -> None:
+        super().__init__(message)
+        self.template = template
+        self.field = field
