@@ -1,0 +1,1 @@
+"""The function archive_events."""

@@ -1,0 +1,1 @@
+"""The function follow_links."""

@@ -1,0 +1,1 @@
+"""The function send_next_message."""

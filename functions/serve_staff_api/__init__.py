@@ -1,0 +1,1 @@
+"""The function serve_staff_api."""

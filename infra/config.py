@@ -1,0 +1,177 @@
+"""What each stage of the deployment decides for itself, in one place, typed and frozen.
+
+This is the file a platform team edits: its sources, its senders, its consent topics, its retention. Everything that
+business rules read at run time is written into `configuration.json` (see `deployment_document`) and stored by the
+function configure_deployment; the rest only shapes the template.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from omnicascade.domain.deployment import DEFAULT_PRICES, Price, Source, Topic
+
+SOURCE_KINDS: Final = ("web", "app", "server", "pos", "kiosk", "call_centre", "messenger", "ads")
+
+
+class UnknownStageError(ValueError):
+    """No configuration has this stage's name."""
+
+
+class InvalidConfigurationError(ValueError):
+    """A stage's configuration contradicts itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """A source and its write key; without one, the first deployment generates it and keeps it for ever."""
+
+    source: Source
+    write_key: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that the contract doesn't know.
+
+        Raises:
+            InvalidConfigurationError: always for such a kind.
+        """
+        if self.source.kind not in SOURCE_KINDS:
+            raise InvalidConfigurationError(
+                f"source {self.source.name}: kind {self.source.kind!r} is none of {', '.join(SOURCE_KINDS)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class IamStaff:
+    """Staff calls are signed with AWS credentials (SigV4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class JwtStaff:
+    """Staff calls carry a token of an OpenID issuer, for example a Cognito user pool."""
+
+    issuer: str
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PushConfig:
+    """Where push goes out.
+
+    `application_id` names an application that already exists; without it one is created. The secrets are names in
+    Secrets Manager. FCM: the secret string is the service account's JSON. APNs: a JSON object with the keys `TokenKey`,
+    `TokenKeyId`, `TeamId` and `BundleId`.
+    """
+
+    application_id: str | None = None
+    fcm_secret_name: str | None = None
+    apns_secret_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageConfig:
+    """One stage. Durations are whole days; prices add to the list prices of `omnicascade.domain.deployment`."""
+
+    stage: str
+    sources: tuple[SourceConfig, ...]
+    email_from: str
+    topics: Mapping[str, Topic] = field(default_factory=lambda: {"promotions": Topic.OPT_OUT})
+    channels_off: tuple[str, ...] = ()
+    prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
+    default_currency: str = "USD"
+    default_zone: str = "UTC"
+    sms_sender_id: str = ""
+    sms_max_price_usd: str = "0.25"
+    push: PushConfig = PushConfig()
+    staff: IamStaff | JwtStaff = IamStaff()
+    archive_retention_days: int = 400
+    log_retention_days: int = 30
+    alarm_topic_arn: str | None = None
+    keep_data: bool = True
+    """Whether table, archive and key survive the deletion of the stack."""
+
+    def __post_init__(self) -> None:
+        """Refuse two sources of one name or one key.
+
+        Raises:
+            InvalidConfigurationError: names the doubled one.
+        """
+        for what, values in (
+            ("name", [s.source.name for s in self.sources]),
+            ("write key", [s.write_key for s in self.sources if s.write_key]),
+        ):
+            doubled = {value for value in values if values.count(value) > 1}
+            if doubled:
+                raise InvalidConfigurationError(f"stage {self.stage}: two sources share the {what} {min(doubled)!r}")
+
+
+def _local_source(name: str, kind: str, *, shared_device: bool = False) -> SourceConfig:
+    return SourceConfig(Source(name, kind, default_region="PL", shared_device=shared_device), write_key=name)
+
+
+LOCAL: Final = StageConfig(
+    stage="local",
+    sources=(
+        _local_source("local-web", "web"),
+        _local_source("local-app", "app"),
+        _local_source("local-server", "server"),
+        _local_source("local-pos", "pos", shared_device=True),
+        _local_source("local-kiosk", "kiosk", shared_device=True),
+        _local_source("local-callcentre", "call_centre"),
+    ),
+    email_from="shop@example.com",
+    keep_data=False,
+)
+"""The embedded stack's own stage: write keys equal the sources' names, nothing outlives the process."""
+
+PROD: Final = StageConfig(
+    stage="prod",
+    sources=(
+        SourceConfig(Source("web", "web")),
+        SourceConfig(Source("app", "app")),
+        SourceConfig(Source("server", "server", trust="high")),
+        SourceConfig(Source("pos", "pos", shared_device=True)),
+    ),
+    email_from="shop@example.com",
+)
+"""An example to start from: replace `email_from` by an address that SES has verified, and name your sources."""
+
+STAGES: Final[Mapping[str, StageConfig]] = {config.stage: config for config in (LOCAL, PROD)}
+
+
+def config_of(stage: str) -> StageConfig:
+    """The configuration of a stage.
+
+    Raises:
+        UnknownStageError: lists the stages there are.
+    """
+    if stage not in STAGES:
+        raise UnknownStageError(f"stage {stage!r} is not in infra/config.py; known stages: {', '.join(sorted(STAGES))}")
+    return STAGES[stage]
+
+
+def deployment_document(config: StageConfig) -> dict[str, Any]:
+    """The part of a stage that business rules read, as plain JSON: the `deployment` of configuration.json."""
+    return {
+        "sources": [_source_document(source) for source in config.sources],
+        "topics": {name: topic.value for name, topic in config.topics.items()},
+        "channels_off": sorted(config.channels_off),
+        "prices": {
+            key: {"amount": str(price.amount), "currency": price.currency}
+            for key, price in {**DEFAULT_PRICES, **config.prices}.items()
+        },
+        "default_currency": config.default_currency,
+        "default_zone": config.default_zone,
+    }
+
+
+def _source_document(config: SourceConfig) -> dict[str, Any]:
+    source = config.source
+    document: dict[str, Any] = {
+        "name": source.name,
+        "kind": source.kind,
+        "default_region": source.default_region,
+        "shared_device": source.shared_device,
+        "trust": source.trust,
+    }
+    return document if config.write_key is None else document | {"write_key": config.write_key}

@@ -1,0 +1,1 @@
+"""The stack's logical units: each construct owns its resources and exposes them as attributes."""

@@ -1,0 +1,62 @@
+"""The alarms: something was given up on, or something fails."""
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+_PERIOD = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    """One alarm per dead-letter queue, per function and for the state machine."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        dead_letters: Mapping[str, sqs.IQueue],
+        functions: Mapping[str, lambda_.IFunction],
+        machine_arn: str,
+        topic_arn: str | None,
+    ) -> None:
+        """Create the alarms; they notify `topic_arn` where there is one."""
+        super().__init__(scope, construct_id)
+        self._actions = [topic_arn] if topic_arn else None
+        for name, queue in dead_letters.items():
+            self._alarm(
+                f"{name}GivenUp",
+                f"Messages that nobody could process wait in the {name} dead-letter queue.",
+                queue.metric_approximate_number_of_messages_visible(period=_PERIOD, statistic="Maximum"),
+            )
+        for name, function in functions.items():
+            self._alarm(
+                f"{name}Errors", f"The function {name} fails.", function.metric_errors(period=_PERIOD, statistic="Sum")
+            )
+        failed = cloudwatch.Metric(
+            namespace="AWS/States",
+            metric_name="ExecutionsFailed",
+            dimensions_map={"StateMachineArn": machine_arn},
+            period=_PERIOD,
+            statistic="Sum",
+        )
+        self._alarm("RunsFailed", "Journey runs end with an error.", failed)
+
+    def _alarm(self, construct_id: str, description: str, metric: cloudwatch.IMetric) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            alarm_description=description,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        resource = alarm.node.default_child
+        if self._actions and isinstance(resource, cloudwatch.CfnAlarm):
+            resource.alarm_actions = self._actions

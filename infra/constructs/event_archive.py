@@ -1,0 +1,68 @@
+"""The archive: every accepted event as it arrived, for replay and for whoever asks later."""
+
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.acknowledgements import acknowledge
+
+ARCHIVE_PREFIX: Final = "archive/"
+_COLD_AFTER: Final = Duration.days(90)
+_OLD_VERSIONS: Final = Duration.days(30)
+
+
+class EventArchive(Construct):
+    """A private, encrypted, versioned bucket whose objects age out. Attribute `bucket`."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, key: kms.IKey, retention_days: int, removal_policy: RemovalPolicy
+    ) -> None:
+        """Create the bucket.
+
+        Args:
+            scope: parent.
+            construct_id: id under the parent.
+            key: encrypts every object, through one bucket key, so that KMS is not billed per object.
+            retention_days: age in days at which events are deleted.
+            removal_policy: what the stack's deletion does to it.
+        """
+        super().__init__(scope, construct_id)
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            bucket_key_enabled=True,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            removal_policy=removal_policy,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="age-out",
+                    prefix=ARCHIVE_PREFIX,
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                    expiration=Duration.days(retention_days),
+                    noncurrent_version_expiration=_OLD_VERSIONS,
+                    transitions=_transitions(retention_days),
+                )
+            ],
+        )
+        acknowledge(
+            self.bucket,
+            "AwsSolutions-S1",
+            "One function writes here and nobody reads in normal operation; CloudTrail data events, switched on per "
+            "account, tell who read what, without a second bucket full of access logs.",
+        )
+
+
+def _transitions(retention_days: int) -> list[s3.Transition]:
+    """Cold storage, where events live long enough to repay its 90-day minimum charge."""
+    if retention_days < 2 * _COLD_AFTER.to_days():
+        return []
+    return [s3.Transition(storage_class=s3.StorageClass.GLACIER_INSTANT_RETRIEVAL, transition_after=_COLD_AFTER)]

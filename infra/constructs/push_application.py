@@ -1,0 +1,51 @@
+"""The application that push notifications go out through (AWS End User Messaging Push, API name `pinpoint`).
+
+Amazon Pinpoint's engagement features ended on 2026-10-30; its push API, applications and push channels go on.
+"""
+
+from typing import Final
+
+from aws_cdk import SecretValue
+from aws_cdk import aws_pinpoint as pinpoint
+from constructs import Construct
+
+from infra.config import PushConfig
+
+_APNS_KEYS: Final = {
+    "token_key": "TokenKey",
+    "token_key_id": "TokenKeyId",
+    "team_id": "TeamId",
+    "bundle_id": "BundleId",
+}
+
+
+class PushApplication(Construct):
+    """An existing or a new application, with its channels where credentials are configured. Attribute `application_id`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, name: str, config: PushConfig) -> None:
+        """Create what is missing; credentials stay in Secrets Manager and enter the template as references."""
+        super().__init__(scope, construct_id)
+        self.application_id = config.application_id or pinpoint.CfnApp(self, "App", name=name).ref
+        if config.fcm_secret_name:
+            pinpoint.CfnGCMChannel(
+                self,
+                "Fcm",
+                application_id=self.application_id,
+                enabled=True,
+                # Left out, the API falls back to the legacy server key, which Google no longer accepts.
+                default_authentication_method="TOKEN",
+                service_json=_secret(config.fcm_secret_name),
+            )
+        if config.apns_secret_name:
+            pinpoint.CfnAPNSChannel(
+                self,
+                "Apns",
+                application_id=self.application_id,
+                enabled=True,
+                default_authentication_method="TOKEN",
+                **{name: _secret(config.apns_secret_name, field) for name, field in _APNS_KEYS.items()},
+            )
+
+
+def _secret(name: str, field: str | None = None) -> str:
+    return SecretValue.secrets_manager(name, json_field=field).unsafe_unwrap()

@@ -1,0 +1,122 @@
+"""What each kind of work needs from IAM: one small statement per verb, named for what it allows.
+
+Kept apart from the stack so that a role reads as a sentence, and so that the tests can compare a role's actions with the
+list somebody decided on.
+"""
+
+from collections.abc import Sequence
+from email.utils import parseaddr
+from typing import Final
+
+from aws_cdk import Aws
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+
+from infra.constructs.platform_function import account_arn
+from omnicascade.contracts import TIMELINE_INDEX
+
+CONFIGURATION_PARTITION: Final = "CONFIG"
+"""The partition of the table that holds sources, topics, journeys and templates."""
+
+READ: Final = ("GetItem", "BatchGetItem", "Query")
+WRITE: Final = ("PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+
+
+def use_table(table: dynamodb.ITable, *operations: str) -> iam.PolicyStatement:
+    """Some operations on every item, through the timeline index too where they include a query."""
+    resources = [table.table_arn]
+    if "Query" in operations:
+        resources.append(f"{table.table_arn}/index/{TIMELINE_INDEX}")
+    return _allow([f"dynamodb:{operation}" for operation in operations], resources)
+
+
+def use_configuration(table: dynamodb.ITable, *operations: str) -> iam.PolicyStatement:
+    """Some operations on the configuration's partition and on no customer's."""
+    return _allow(
+        [f"dynamodb:{operation}" for operation in operations],
+        [table.table_arn],
+        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CONFIGURATION_PARTITION]}},
+    )
+
+
+def read_stream(stream_arn: str) -> iam.PolicyStatement:
+    """Be called with a table's changes."""
+    operations = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
+    return _allow([f"dynamodb:{operation}" for operation in operations], [stream_arn])
+
+
+def send_to(*queue_arns: str) -> iam.PolicyStatement:
+    """Put messages on queues, singly or in batches (SQS has one action for both)."""
+    return _allow(["sqs:SendMessage"], queue_arns)
+
+
+def consume(queue_arn: str) -> iam.PolicyStatement:
+    """Be called with a queue's messages."""
+    operations = ("ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes")
+    return _allow([f"sqs:{operation}" for operation in operations], [queue_arn])
+
+
+def start_runs(machine_arn: str) -> iam.PolicyStatement:
+    """Start journey runs."""
+    return _allow(["states:StartExecution"], [machine_arn])
+
+
+def answer_tokens(machine_arn: str) -> iam.PolicyStatement:
+    """Wake runs that wait."""
+    return _allow(["states:SendTaskSuccess", "states:SendTaskFailure"], [machine_arn])
+
+
+def write_objects(bucket_arn: str, prefix: str) -> iam.PolicyStatement:
+    """Add objects under a prefix of a bucket, without reading any."""
+    return _allow(["s3:PutObject"], [f"{bucket_arn}/{prefix}*"])
+
+
+def read_secret(secret_arn: str) -> iam.PolicyStatement:
+    """Read one secret."""
+    return _allow(["secretsmanager:GetSecretValue"], [secret_arn])
+
+
+def send_email(*, sender: str, configuration_set: str) -> iam.PolicyStatement:
+    """Send e-mail from one address, verified by itself or by its domain, through one configuration set."""
+    address = parseaddr(sender)[1]
+    domain = address.rpartition("@")[2]
+    names = (f"identity/{address}", f"identity/{domain}", f"configuration-set/{configuration_set}")
+    return _allow(
+        ["ses:SendEmail"],
+        [account_arn("ses", name) for name in names],
+        {"StringEquals": {"ses:FromAddress": address}},
+    )
+
+
+def send_sms() -> iam.PolicyStatement:
+    """Publish to phone numbers and to no topic.
+
+    A phone number has no ARN, so the only way to name it is "everything that is not a topic". Source: Service
+    Authorization Reference, Amazon SNS.
+    """
+    return iam.PolicyStatement(actions=["sns:Publish"], not_resources=[f"arn:{Aws.PARTITION}:sns:*:*:*"])
+
+
+def send_push(application_id: str) -> iam.PolicyStatement:
+    """Send push notifications through one application."""
+    application = account_arn("mobiletargeting", f"apps/{application_id}")
+    return _allow(["mobiletargeting:SendMessages"], [application, f"{application}/messages"])
+
+
+def configure_sms() -> iam.PolicyStatement:
+    """Change the account's settings for text messages, which have no ARN."""
+    return _allow(["sns:SetSMSAttributes"], ["*"])
+
+
+def hand_to_sns(role: iam.IRole) -> iam.PolicyStatement:
+    """Let SNS, and nobody else, take on one role."""
+    condition = {"StringEquals": {"iam:PassedToService": "sns.amazonaws.com"}}
+    return _allow(["iam:PassRole"], [role.role_arn], condition)
+
+
+def _allow(
+    actions: Sequence[str],
+    resources: Sequence[str],
+    conditions: dict[str, dict[str, object]] | dict[str, dict[str, str]] | None = None,
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)
