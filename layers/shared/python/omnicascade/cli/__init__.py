@@ -1,0 +1,40 @@
+"""The command line, `omnicascade`: what people type who bring data into a deployment, or rehearse against one.
+
+Why it exists: a team's history lies in files before its channels are connected. Each subcommand is one module with one
+function, registered here and nowhere else; business rules stay behind the HTTP API.
+"""
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from omnicascade.cli.import_command import import_file
+
+app = typer.Typer(
+    name="omnicascade",
+    help="Customer-data platform and journey engine in your own AWS account.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help keeps the indentation of the example map, which people copy
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"omnicascade {metadata.version('omnicascade')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Customer-data platform and journey engine in your own AWS account."""
+
+
+app.command("import")(import_file)

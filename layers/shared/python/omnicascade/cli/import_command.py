@@ -1,0 +1,305 @@
+"""`omnicascade import`: a CSV of customers, orders or events into any deployment.
+
+Why it exists: this is the edge. It reads options, opens files and the connection, and turns errors into sentences and
+exit codes; everything it calls takes these as arguments.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from omnicascade.cli.csv_source import AUTO, CsvSource, open_csv
+from omnicascade.cli.import_journal import Checkpoint, ImportJournal, Rejected
+from omnicascade.cli.import_progress import progress_on
+from omnicascade.cli.import_run import Commit, Deliver, import_rows
+from omnicascade.cli.import_summary import ImportSummary
+from omnicascade.cli.intake_client import BATCH_LIMIT_CALLS, IntakeClient, Rejection
+from omnicascade.cli.joins import Joins, open_joined
+from omnicascade.cli.map_file import check_columns, parse_map
+from omnicascade.cli.row_calls import RowMapper
+from omnicascade.cli.scratch_tables import open_tables
+from omnicascade.domain.errors import InvalidInputError, OmnicascadeError
+
+_SHOWN: Final = 3
+"""Calls a dry run prints, and refused rows it explains at most tenfold."""
+
+_HELP: Final = """Send the rows of a CSV as intake calls to a deployment.
+
+Every row's messageId is made from the map's name and the row, so importing a file again changes nothing, and an
+interrupted import goes on where it stopped: run the same command again. A corrected row has the same key, hence
+the same messageId, and is not stored twice; leave the key out (as for customers) to send whatever changed.
+
+The map says what a row becomes, for example:
+
+\b
+  name: shop-orders
+  call: track                  # identify track page screen group alias
+  event: Order Completed       # or {column: x}; for page and screen: its name
+  key: [id]                    # the columns that identify a row; none: all its cells
+  timestamp: {column: order_date, format: "%Y-%m-%d", zone: UTC}
+  user_id: {column: customer}  # also anonymous_id, group_id, previous_id
+  traits: {email: {column: mail}, phone: {column: tel}}
+  properties:
+    order_id: {column: id}
+    total: {column: paid, type: number, scale: 0.01}
+    currency: USD              # a constant
+    products: {column: lines, type: json}
+  context: {campaign: {source: {column: utm}}}
+  join:                        # other CSVs beside FILE: sum, count, first, list
+    - {file: payments.csv, on: {id: order_id}, sum: {paid: amount}}
+    - {file: lines.csv, on: {id: order}, list: {lines: {sku: {column: sku}}}}
+  skip_when: {column: status, is: draft}
+  also:                        # further calls from the same row
+    - when: {column: status, in: [returned]}  # is is_not in not_in exists
+      event: Order Refunded
+      properties: {order_id: {column: id}}
+
+Types: text, number (scale, decimal: ","), integer, boolean, json, timestamp (format: iso, unix, unix_ms or a pattern;
+zone). Empty cells are left out. Exit code: 0 all accepted, 1 some rejected (see FILE.rejected.csv), 2 stopped.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What was asked for on the command line; `url` None is a dry run."""
+
+    file: Path
+    map_file: Path
+    url: str | None
+    write_key: str
+    batch_size: int = BATCH_LIMIT_CALLS
+    encoding: str = AUTO
+    delimiter: str | None = None
+    state: Path | None = None
+    rejected: Path | None = None
+    restart: bool = False
+    quiet: bool = False
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The CSV; its first line names the columns.")],
+    map_file: Annotated[Path, typer.Option("--map", metavar="MAP.yaml", help="What a row becomes.")],
+    *,
+    url: Annotated[str, typer.Option(envvar="OMNICASCADE_URL", help="The deployment, https://…")] = "",
+    write_key: Annotated[str, typer.Option(envvar="OMNICASCADE_WRITE_KEY", help="Write key of the source.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Map every row, send and write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON summary, for scripts.")] = False,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=BATCH_LIMIT_CALLS, help="Most calls in one request.")
+    ] = BATCH_LIMIT_CALLS,
+    encoding: Annotated[str, typer.Option(help="Of FILE; auto: UTF-8, else cp1252.")] = AUTO,
+    delimiter: Annotated[str, typer.Option(help="Of FILE; found out from its first line.")] = "",
+    state: Annotated[Path | None, typer.Option(help="Where to keep how far it came.")] = None,
+    rejected: Annotated[Path | None, typer.Option(help="Where refused rows go.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Begin at the first row again.")] = False,
+) -> None:
+    console = Console(stderr=True)
+    wanted = ImportRequest(
+        file=file,
+        map_file=map_file,
+        url=None if dry_run else url,
+        write_key=write_key,
+        batch_size=batch_size,
+        encoding=encoding,
+        delimiter=delimiter.replace("\\t", "\t") or None,
+        state=state,
+        rejected=rejected,
+        restart=restart,
+        quiet=as_json,
+    )
+    summary = run_import(wanted, console, sleep=time.sleep, print_call=_nothing if as_json else typer.echo)
+    if as_json:
+        typer.echo(summary.as_json())
+    elif summary.error is None:
+        typer.echo(summary.as_text())
+    raise typer.Exit(summary.exit_code)
+
+
+import_file.__doc__ = _HELP
+
+
+def _nothing(_: str) -> None:
+    return None
+
+
+def run_import(
+    wanted: ImportRequest, console: Console, *, sleep: Callable[[float], None], print_call: Callable[[str], None]
+) -> ImportSummary:
+    """Import a file and tell how it ended; errors are explained on the console, never raised."""
+    run = _Run(wanted, console, sleep, print_call)
+    try:
+        run.go()
+    except KeyboardInterrupt:
+        return run.stopped("interrupted", "interrupted")
+    except InvalidInputError as error:
+        return run.stopped(error.code, error.message, [f"{p.path}: {p.message}".lstrip(": ") for p in error.problems])
+    except OmnicascadeError as error:
+        return run.stopped("unavailable", str(error))
+    return run.summary()
+
+
+class _Run:
+    """One import from its files to its last checkpoint."""
+
+    def __init__(
+        self,
+        wanted: ImportRequest,
+        console: Console,
+        sleep: Callable[[float], None],
+        print_call: Callable[[str], None],
+    ) -> None:
+        self._wanted, self._console, self._sleep, self._print_call = wanted, console, sleep, print_call
+        self._began = time.monotonic()
+        self._start = self._reached = Checkpoint()
+        self._name = wanted.map_file.stem
+        self._journal: ImportJournal | None = None
+        self._notice: Callable[[str], None] = self._print
+
+    def go(self) -> None:
+        """Import every row that is left."""
+        wanted = self._wanted
+        _check_target(wanted)
+        map_text = _read_map(wanted.map_file)
+        import_map = parse_map(map_text)
+        self._name = import_map.name
+        source = open_csv(wanted.file, encoding=wanted.encoding, delimiter=wanted.delimiter)
+        if wanted.encoding == AUTO and source.guessed_encoding:
+            self._notice(f"{wanted.file.name} is not UTF-8: read as cp1252; --encoding can say otherwise")
+        check_columns(import_map, source.header, wanted.file.name)
+        joined = open_joined(import_map.join, wanted.file.parent)
+        if wanted.url:
+            self._journal = ImportJournal.beside(
+                wanted.file,
+                _fingerprint(wanted, map_text, source, joined),
+                state=wanted.state,
+                rejected=wanted.rejected,
+            )
+            self._start = self._reached = self._find_start(self._journal)
+        with open_tables() as tables, ExitStack() as stack:
+            joins = Joins(import_map.join, joined, tables)
+            shown = progress_on(self._console, source.facts.size_bytes, self._start, plain=wanted.quiet)
+            progress = stack.enter_context(shown)
+            self._notice = progress.notice
+            deliver, commit = self._online(stack) if wanted.url else self._rehearsed()
+
+            def commit_and_show(checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> Checkpoint:
+                self._reached = commit(checkpoint, rejected)
+                progress.reached(self._reached, time.monotonic() - self._began)
+                return self._reached
+
+            import_rows(
+                source.rows(),
+                RowMapper(import_map, tables),
+                joins,
+                self._start,
+                deliver=deliver,
+                commit=commit_and_show,
+                batch_size=wanted.batch_size,
+            )
+        self._notice = self._print
+        if self._journal:
+            self._journal.finish()
+
+    def summary(self, error: Mapping[str, Any] | None = None) -> ImportSummary:
+        """What has been done by now."""
+        rejected = str(self._journal.rejected) if self._journal and self._reached.rejected else None
+        return ImportSummary(
+            name=self._name,
+            file=str(self._wanted.file),
+            url=self._wanted.url,
+            end=self._reached,
+            start=self._start,
+            seconds=time.monotonic() - self._began,
+            rejected_file=rejected,
+            error=error,
+        )
+
+    def stopped(self, code: str, message: str, problems: Sequence[str] = ()) -> ImportSummary:
+        """Explain why it stopped, and how to go on."""
+        self._print(f"{self._wanted.file.name}: {message}")
+        for problem in problems:
+            self._print(f"  {problem}")
+        if self._journal:
+            done = f"row {self._reached.rows} (line {self._reached.line})" if self._reached.rows else "nothing"
+            self._print(f"Confirmed up to: {done}. Run the same command again to go on from there; nothing is lost.")
+        return self.summary({"code": code, "message": message, "problems": list(problems)})
+
+    def _find_start(self, journal: ImportJournal) -> Checkpoint:
+        if self._wanted.restart:
+            return journal.start_over()
+        start, changed = journal.resume()
+        if changed:
+            names = " and ".join(changed)
+            self._notice(
+                f"changed since the interrupted import: {names}. Starting over; rows already stored count once."
+            )
+        if start.rows:
+            self._notice(f"going on after row {start.rows} (line {start.line}); --restart begins again")
+        return start
+
+    def _online(self, stack: ExitStack) -> tuple[Deliver, Commit]:
+        assert self._wanted.url  # noqa: S101
+        assert self._journal  # noqa: S101
+        client = IntakeClient(self._wanted.url, self._wanted.write_key, sleep=self._sleep, notice=self._say)
+        return stack.enter_context(client).deliver, self._journal.commit
+
+    def _rehearsed(self) -> tuple[Deliver, Commit]:
+        """Print the first calls and the first refusals instead of sending and writing."""
+        left = {"calls": _SHOWN, "rejected": 10 * _SHOWN}
+
+        def deliver(calls: Sequence[bytes]) -> Sequence[Rejection]:
+            for body in calls[: left["calls"]]:
+                self._print_call(body.decode())
+            left["calls"] -= len(calls[: left["calls"]])
+            return ()
+
+        def commit(checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> Checkpoint:
+            for row in rejected[: left["rejected"]]:
+                self._say(f"line {row.line}: {row.code}: {row.message}")
+            left["rejected"] -= len(rejected[: left["rejected"]])
+            return checkpoint
+
+        return deliver, commit
+
+    def _say(self, text: str) -> None:
+        self._notice(text)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _check_target(wanted: ImportRequest) -> None:
+    if wanted.url is None:
+        return
+    if not wanted.url.startswith(("https://", "http://")):
+        message = "give --url https://… (or OMNICASCADE_URL), or --dry-run"
+        raise InvalidInputError(message, code="usage")
+    if not wanted.write_key:
+        raise InvalidInputError("give --write-key (or OMNICASCADE_WRITE_KEY)", code="usage")
+
+
+def _read_map(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"cannot read the map {path}: {error}", code="usage") from error
+
+
+def _fingerprint(
+    wanted: ImportRequest, map_text: str, source: CsvSource, joined: Sequence[CsvSource]
+) -> Mapping[str, str]:
+    """Everything whose change makes an earlier position meaningless, by the name a person knows it by."""
+    return {
+        wanted.file.name: source.facts.sha256,
+        "the map": hashlib.sha256(map_text.encode()).hexdigest(),
+        "--url": wanted.url or "",
+        "--encoding or --delimiter": f"{source.encoding} {source.delimiter}",
+        **{other.path.name: other.facts.sha256 for other in joined},
+    }
