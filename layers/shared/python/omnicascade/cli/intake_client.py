@@ -8,7 +8,7 @@ server's own words.
 import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Self
@@ -64,10 +64,21 @@ class IntakeClient:
     def deliver(self, calls: Sequence[bytes]) -> tuple[Rejection, ...]:
         """Return when every call is durably queued or refused by name.
 
+        A batch without one good call is refused whole; where the answer does not list why, its halves are sent.
+
         Raises:
             UnavailableError: no answer that counts after all attempts; the batch may or may not be stored.
             InvalidInputError: the server refuses the whole batch; its code and message.
         """
+        answer = self._post(calls)
+        if answer is not None:
+            return answer
+        middle = len(calls) // 2
+        later = self.deliver(calls[middle:])
+        return (*self.deliver(calls[:middle]), *(replace(r, index=r.index + middle) for r in later))
+
+    def _post(self, calls: Sequence[bytes]) -> tuple[Rejection, ...] | None:
+        """The refused calls of one batch, or None when all are refused but not why each."""
         body = gzip.compress(b'{"batch":[' + b",".join(calls) + b"]}", compresslevel=6, mtime=0)
         trouble = ""
         for attempt in range(1, self._attempts + 1):
@@ -93,7 +104,10 @@ class IntakeClient:
 _HEADERS: Final = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
 
-def _outcome(response: httpx.Response, count: int) -> tuple[Rejection, ...]:
+_NO_GOOD_CALL: Final = "no_good_call"
+
+
+def _outcome(response: httpx.Response, count: int) -> tuple[Rejection, ...] | None:
     answer = _json_of(response)
     rejections = _rejections(answer)
     if response.status_code == 200 and answer.get("success") is True:
@@ -104,8 +118,9 @@ def _outcome(response: httpx.Response, count: int) -> tuple[Rejection, ...]:
     if response.status_code == 400 and len(rejections) == count:
         return rejections
     if response.status_code == 400 and count == 1:
-        # A batch without one good call is refused whole; of a single call that says which one.
         return (Rejection(0, str(answer["code"]), str(answer.get("message", ""))),)
+    if response.status_code == 400 and answer["code"] == _NO_GOOD_CALL:
+        return None
     hint = "; check --write-key" if response.status_code == 401 else ""
     message = f"the server refuses the batch: {response.status_code} {_words(answer)}{hint}"
     raise InvalidInputError(message, code=str(answer["code"]))

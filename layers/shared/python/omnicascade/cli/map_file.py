@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
-from omnicascade.cli.map_model import CallRule, Column, Condition, ImportMap, Moment, nearest
+from omnicascade.cli.map_model import CALL_OF_FIELD, CallRule, Column, Condition, ImportMap, Moment, nearest
 from omnicascade.domain.errors import Problem, UnacceptableError
 
 
@@ -120,12 +120,11 @@ def _call_problems(rule: CallRule) -> Iterator[Problem]:
     for name in sorted(given & ({"event", "properties"} if about_people else set[str]())):
         remedy = "; put it under traits" if name == "properties" else ""
         yield Problem(f"{rule.path}{name}", "misplaced", f"{rule.call} calls have no {name}{remedy}")
-    own = rule.fields.model_fields_set
-    for name, call in (("group_id", "group"), ("previous_id", "alias")):
-        if name in own and rule.call != call:
+    for name, call in CALL_OF_FIELD.items():
+        if name in given and rule.call != call:
             yield Problem(f"{rule.path}{name}", "misplaced", f"{name} belongs to {call} calls")
     named = given & {"user_id", "anonymous_id"} or set(rule.fields.traits) & {"email", "phone"}
-    if not named and "externalIds" not in rule.fields.context:
+    if not named and not {"externalIds", "device"} & set(rule.fields.context):
         message = "the call names nobody: give user_id, anonymous_id, or traits.email or traits.phone"
         yield Problem(f"{rule.path}user_id", "missing", message)
 

@@ -263,11 +263,15 @@ class ImportMap(CallFields):
         )
 
 
+CALL_OF_FIELD: Final[Mapping[str, CallType]] = {"group_id": "group", "previous_id": "alias"}
+"""Fields that belong to one type of call only."""
+
 _INHERITED: Final = ("key", "timestamp", "user_id", "anonymous_id", "group_id", "previous_id", "context")
 
 
 def _inherit(parent: ImportMap, extra: Also, path: str) -> CallRule:
-    own = extra.model_fields_set
-    update = {name: getattr(parent, name) for name in _INHERITED if name not in own}
-    fields = extra.model_copy(update=update)
-    return CallRule(path=path, call=extra.call or parent.call, when=extra.when, fields=fields)
+    call = extra.call or parent.call
+    elsewhere = {name for name, owner in CALL_OF_FIELD.items() if owner != call}
+    names = set(_INHERITED) - extra.model_fields_set - elsewhere
+    fields = extra.model_copy(update={name: getattr(parent, name) for name in names})
+    return CallRule(path=path, call=call, when=extra.when, fields=fields)

@@ -98,8 +98,8 @@ def _call(rule: CallRule, cells: Mapping[str, str]) -> dict[str, Any]:
         "properties": resolve(fields.properties, cells),
         "context": context,
     }
-    named = (call["userId"], call["anonymousId"], traits.get("email"), traits.get("phone"), context.get("externalIds"))
-    if not any(named):
+    named = [call["userId"], call["anonymousId"], traits.get("email"), traits.get("phone")]
+    if not any((*named, context.get("externalIds"), context.get("device"))):
         raise InvalidInputError("the row names nobody: its identifiers are empty", code="names_nobody")
     return {name: value for name, value in call.items() if value is not None}
 
