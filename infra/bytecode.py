@@ -1,7 +1,7 @@
 """Byte code that stays valid on Lambda's read-only disks.
 
-An asset travels as a zip, which changes modification times, so Python's default `.pyc` files would be silently stale and
-every cold start would compile every module again (measured: more than twice the start-up time). "Unchecked hash"
+An asset travels as a zip, which changes modification times, so Python's default `.pyc` files would be silently stale
+and every cold start would compile every module again (measured: more than twice the start-up time). "Unchecked hash"
 files (PEP 552) are trusted as they are.
 """
 

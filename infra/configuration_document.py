@@ -1,7 +1,7 @@
 """The document that a deployment brings along: its settings, its journeys and its templates, as plain JSON.
 
-configure_deployment stores it in the table. It travels in that function's code asset, so that a change of a journey is a
-change of the function and runs it again.
+configure_deployment stores it in the table. It travels in that function's code asset, so that a change of a journey is
+a change of the function and runs it again.
 """
 
 import re
@@ -57,7 +57,7 @@ _KEPT_RESOLVERS: Final = {
 """YAML 1.2's core schema in short. Source: yaml.org/spec/1.2.2, section 10.3."""
 _PlainLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern in _KEPT_RESOLVERS.items():
-    _PlainLoader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)
+    _PlainLoader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def build_layer(output: Path) -> None:
     """Fill `output` with the layer: everything lies under `python/`, as Lambda expects.
 
     Raises:
-        LayerBuildError: uv could not install the dependencies, for example because its cache is cold and the network away.
+        LayerBuildError: uv could not install the dependencies, for example offline with a cold cache.
     """
     target = output / "python"
     _install(target)
@@ -70,8 +70,8 @@ def _install(target: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - see the import
     if done.returncode:
         raise LayerBuildError(
-            f"uv could not install {LOCK.name} for {PLATFORM}. The first build needs the package index; later ones read "
-            f"uv's cache. uv said:\n{done.stderr.strip()}"
+            f"uv could not install {LOCK.name} for {PLATFORM}. The first build needs the package index; later ones "
+            f"read uv's cache. uv said:\n{done.stderr.strip()}"
         )
 
 

@@ -1,7 +1,7 @@
 """What each kind of work needs from IAM: one small statement per verb, named for what it allows.
 
-Kept apart from the stack so that a role reads as a sentence, and so that the tests can compare a role's actions with the
-list somebody decided on.
+Kept apart from the stack so that a role reads as a sentence, and so that the tests can compare a role's actions with
+the list somebody decided on.
 """
 
 from collections.abc import Sequence

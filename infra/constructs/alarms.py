@@ -19,8 +19,8 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        dead_letters: Mapping[str, sqs.IQueue],
-        functions: Mapping[str, lambda_.IFunction],
+        dead_letters: Mapping[str, sqs.Queue],
+        functions: Mapping[str, lambda_.Function],
         machine_arn: str,
         topic_arn: str | None,
     ) -> None:

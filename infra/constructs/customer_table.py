@@ -19,7 +19,7 @@ EXPIRY_ATTRIBUTE: Final = "expires_at"
 class CustomerTable(Construct):
     """An on-demand table with its stream and its timeline index. Attributes `table` and `stream_arn`.
 
-    `Table` and not `TableV2`: a single-Region table needs no global-table resource, and tools that read templates know it.
+    `Table` and not `TableV2`: one Region needs no global-table resource, and every tool that reads templates knows it.
     """
 
     def __init__(

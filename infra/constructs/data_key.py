@@ -12,6 +12,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from infra.interfaces import as_principal
+
 _STORES: Final = ("dynamodb", "s3")
 _PUBLISHERS: Final = ("ses.amazonaws.com", "sms-voice.amazonaws.com")
 
@@ -22,8 +24,8 @@ class DataKey(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, removal_policy: RemovalPolicy) -> None:
         """Create the key and let the services of this account use it.
 
-        Whoever may read the table or the archive may have it decrypted on the way, and only that way: the grant is bound
-        to the service, as AWS does for its managed keys, so no function's role names the key.
+        Whoever may read the table or the archive may have it decrypted on the way, and only that way: the grant is
+        bound to the service, as AWS does for its managed keys, so no function's role names the key.
         """
         super().__init__(scope, construct_id)
         self.key = kms.Key(
@@ -36,7 +38,7 @@ class DataKey(Construct):
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="ThroughStoresOnly",
-                principals=[iam.AnyPrincipal()],
+                principals=[as_principal(iam.AnyPrincipal())],
                 actions=["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*", "kms:DescribeKey"],
                 resources=["*"],
                 conditions={
@@ -50,7 +52,7 @@ class DataKey(Construct):
         self.key.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="FeedbackPublishers",
-                principals=[iam.ServicePrincipal(name) for name in _PUBLISHERS],
+                principals=[as_principal(iam.ServicePrincipal(name)) for name in _PUBLISHERS],
                 actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},

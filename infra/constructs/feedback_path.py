@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
@@ -10,6 +11,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.constructs.event_queues import WorkQueue
+from infra.interfaces import as_principal, as_topic
 
 _EVENTS: Final = (
     ses.EmailSendingEvent.SEND,
@@ -52,7 +54,18 @@ class FeedbackPath(Construct):
             tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
         )
         configuration_set.add_event_destination(
-            "ToTopic", destination=ses.EventDestination.sns_topic(self.email_topic), events=list(_EVENTS)
+            "ToTopic", destination=ses.EventDestination.sns_topic(as_topic(self.email_topic)), events=list(_EVENTS)
+        )
+
+        # Whoever owns the phone number names this topic as its two-way channel; the service then publishes here.
+        self.sms_replies_topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="TwoWaySms",
+                principals=[as_principal(iam.ServicePrincipal("sms-voice.amazonaws.com"))],
+                actions=["sns:Publish"],
+                resources=[self.sms_replies_topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
         )
 
     def _topic(self, construct_id: str, key: kms.IKey) -> sns.Topic:

@@ -1,10 +1,11 @@
 """The HTTP API: exactly the routes of the contract, each with the authorisation the contract names.
 
-There is no built-in CORS: API Gateway would answer OPTIONS itself and hide it from the intake, which decides per source.
+There is no built-in CORS: API Gateway would answer OPTIONS itself and hide it from the intake.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Aws
@@ -16,6 +17,7 @@ from constructs import Construct
 from infra.acknowledgements import acknowledge
 from infra.config import IamStaff, JwtStaff
 from infra.constructs.log_group import LogKeeping, log_group
+from infra.interfaces import as_principal
 from omnicascade.contracts import ROUTES, Auth, Function, Route
 
 _ACCESS_LOG: Final = {
@@ -37,6 +39,14 @@ _WHY_PUBLIC: Final = {
     Function.FOLLOW_LINKS: "Customers follow these links from their messages; the signed token is the authorisation.",
     Function.SERVE_STAFF_API: "The description of the API holds no data.",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Authorisation:
+    """What a route asks of its callers, in API Gateway's words."""
+
+    type: str
+    authorizer_id: str | None = None
 
 
 class PlatformApi(Construct):
@@ -71,7 +81,7 @@ class PlatformApi(Construct):
             ),
         )
 
-    def serve(self, functions: Mapping[Function, lambda_.IFunction], *, staff: IamStaff | JwtStaff) -> None:
+    def serve(self, functions: Mapping[Function, lambda_.Function], *, staff: IamStaff | JwtStaff) -> None:
         """Add every route of the contract.
 
         Args:
@@ -83,11 +93,11 @@ class PlatformApi(Construct):
         for route in ROUTES:
             self._route(route, integrations[route.function], authorisation)
 
-    def _integration(self, name: Function, function: lambda_.IFunction) -> api.CfnIntegration:
+    def _integration(self, name: Function, function: lambda_.Function) -> api.CfnIntegration:
         # One permission for the whole API: one per route would come near the 20 KB that a function's policy may have.
         function.add_permission(
             "CallableByApi",
-            principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+            principal=as_principal(iam.ServicePrincipal("apigateway.amazonaws.com")),
             source_arn=f"arn:{Aws.PARTITION}:execute-api:{Aws.REGION}:{Aws.ACCOUNT_ID}:{self.api_id}/*",
         )
         return api.CfnIntegration(
@@ -99,9 +109,9 @@ class PlatformApi(Construct):
             payload_format_version="2.0",
         )
 
-    def _authorisation(self, staff: IamStaff | JwtStaff) -> dict[str, str]:
+    def _authorisation(self, staff: IamStaff | JwtStaff) -> _Authorisation:
         if isinstance(staff, IamStaff):
-            return {"authorization_type": "AWS_IAM"}
+            return _Authorisation("AWS_IAM")
         authorizer = api.CfnAuthorizer(
             self,
             "StaffAuthorizer",
@@ -113,19 +123,20 @@ class PlatformApi(Construct):
                 issuer=staff.issuer, audience=list(staff.audience)
             ),
         )
-        return {"authorization_type": "JWT", "authorizer_id": authorizer.ref}
+        return _Authorisation("JWT", authorizer.ref)
 
-    def _route(self, route: Route, integration: api.CfnIntegration, staff: dict[str, str]) -> None:
-        public = route.auth is Auth.PUBLIC
+    def _route(self, route: Route, integration: api.CfnIntegration, staff: _Authorisation) -> None:
+        wanted = _Authorisation("NONE") if route.auth is Auth.PUBLIC else staff
         resource = api.CfnRoute(
             self,
             f"Route {route.key.replace('/', '|')}",
             api_id=self.api_id,
             route_key=route.key,
             target=f"integrations/{integration.ref}",
-            **({"authorization_type": "NONE"} if public else staff),
+            authorization_type=wanted.type,
+            authorizer_id=wanted.authorizer_id,
         )
-        if public:
+        if route.auth is Auth.PUBLIC:
             acknowledge(resource, "AwsSolutions-APIG4", _WHY_PUBLIC[route.function])
 
 

@@ -15,10 +15,11 @@ from constructs import Construct
 
 from infra.acknowledgements import acknowledge
 from infra.constructs.log_group import LogKeeping, log_group
+from infra.interfaces import as_principal
 from omnicascade.contracts import RUN_FINISHED_ERROR
 
 FALLBACK_WAIT_S: Final = 60
-"""Seconds the state waits where the run's plan names no wait: room for the sender's call, which takes at most as long."""
+"""Seconds the state waits where the run's plan names no wait: room for the sender's call, which takes at most that."""
 LONGEST_WAIT_S: Final = 31_536_000
 """A year, the longest execution. Source: Step Functions quotas."""
 
@@ -111,12 +112,12 @@ class JourneyMachine(Construct):
         construct_id: str,
         *,
         name: str,
-        sender: lambda_.IFunction,
+        sender: lambda_.Function,
         logs: LogKeeping,
     ) -> None:
         """Create the machine, with a role that may call the sender and nothing else of ours."""
         super().__init__(scope, construct_id)
-        # The prefix that lets CloudWatch Logs deliver without an entry per group in its small resource policy. Source: Step
+        # Under this prefix, log delivery needs no entry per group in CloudWatch's small resource policy. Source: Step
         # Functions developer guide, "Logging to CloudWatch Logs".
         group = log_group(self, "Log", name=f"/aws/vendedlogs/states/{name}", keeping=logs)
         role = self._role(sender)
@@ -148,15 +149,17 @@ class JourneyMachine(Construct):
             "customer would cost more than the transition.",
         )
 
-    def _role(self, sender: lambda_.IFunction) -> iam.Role:
+    def _role(self, sender: lambda_.Function) -> iam.Role:
         deliver = ("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries")
         manage = ("PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")
         trace = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets")
         role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal(
-                "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            assumed_by=as_principal(
+                iam.ServicePrincipal(
+                    "states.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+                )
             ),
             inline_policies={
                 "work": iam.PolicyDocument(

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from infra.acknowledgements import acknowledge
 from infra.constructs.log_group import LogKeeping, log_group
+from infra.interfaces import as_principal, as_role
 from omnicascade.contracts import Env, Function
 
 SERVICE: Final = "omnicascade"
@@ -58,7 +59,7 @@ class PlatformFunction(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            assumed_by=as_principal(iam.ServicePrincipal("lambda.amazonaws.com")),
             inline_policies={"work": iam.PolicyDocument(statements=[write_log, *permissions])},
         )
         self.function = lambda_.Function(
@@ -70,7 +71,7 @@ class PlatformFunction(Construct):
             handler=f"functions.{name}.handler.handler",
             code=code,
             layers=[platform.layer],
-            role=self.role,
+            role=as_role(self.role),
             timeout=shape.timeout,
             memory_size=shape.memory_mb,
             log_group=group,

@@ -5,13 +5,14 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
+from infra.interfaces import as_principal
 
 
 class SmsDeliveryLog(Construct):
     """Attribute `role`; configure_deployment hands it to SNS, whose settings for text messages belong to the account.
 
-    Source: SNS developer guide, "Viewing Amazon CloudWatch metrics and logs for SMS deliveries": the log groups are named
-    `sns/<region>/<account>/DirectPublishToPhoneNumber` and the same with `/Failure`.
+    Source: SNS developer guide, "Viewing Amazon CloudWatch metrics and logs for SMS deliveries": the log groups are
+    named `sns/<region>/<account>/DirectPublishToPhoneNumber` and the same with `/Failure`.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -23,8 +24,10 @@ class SmsDeliveryLog(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal(
-                "sns.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+            assumed_by=as_principal(
+                iam.ServicePrincipal(
+                    "sns.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+                )
             ),
             inline_policies={
                 "write-logs": iam.PolicyDocument(
