@@ -1,0 +1,67 @@
+"""Turns pydantic's findings into problems an author can act on: path, code, expectation, nearest known name."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from omnicascade.domain.errors import Problem
+from omnicascade.domain.journeys.comparisons import show
+from omnicascade.domain.journeys.conditions import nearest
+from omnicascade.domain.journeys.definition_model import JourneyModel, Model
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Every problem, in the document's order. A name that is not supported yet hides what is missing beside it."""
+    found = [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
+    later = {problem.path.rpartition(".")[0] for problem in found if problem.code == "not_supported_yet"}
+    return [problem for problem in found if problem.code != "missing" or problem.path.rpartition(".")[0] not in later]
+
+
+def _problems(detail: ErrorDetails) -> list[Problem]:
+    path = ".".join(map(str, detail["loc"]))
+    code, context = detail["type"], cast("Mapping[str, Any]", detail.get("ctx") or {})
+    if code == "condition":
+        inner: list[Problem] = context["problems"]
+        return [Problem(f"{path}.{p.path}" if p.path else path, p.code, p.message) for p in inner]
+    if code == "extra_forbidden":
+        return [_unknown(path, detail["loc"])]
+    if code == "missing":
+        return [Problem(path, "missing", f"{detail['loc'][-1]!r} is required")]
+    if code == "literal_error":
+        options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        got = detail["input"]
+        hint = nearest(got, options) if isinstance(got, str) else f" (known: {', '.join(options)})"
+        return [Problem(path, "unknown_name", f"{show(got)} is not known here{hint}")]
+    if code == "string_pattern_mismatch":
+        return [Problem(path, code, f"expected text of the form {context['pattern']}, not {show(detail['input'])}")]
+    message = detail["msg"].removeprefix("Input should be ")
+    if message == detail["msg"]:
+        return [Problem(path, code, message)]
+    return [Problem(path, code, f"expected {message}, not {show(detail['input'])}")]
+
+
+def _unknown(path: str, location: tuple[int | str, ...]) -> Problem:
+    name, model = str(location[-1]), _model_at(location[:-1])
+    if name in model.later:
+        return Problem(path, "not_supported_yet", f"{name!r} is not supported yet")
+    known = [field.alias or own for own, field in model.model_fields.items()]
+    return Problem(path, "unknown_name", f"{name!r} is not known here{nearest(name, [*known, *model.later])}")
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[Model]:
+    """The model that a path of the document is validated by."""
+    model: type[Model] = JourneyModel
+    for part in location:
+        fields = {field.alias or own: field for own, field in model.model_fields.items()}
+        if isinstance(part, str) and part in fields:
+            model = _model_in(fields[part].annotation) or model
+    return model
+
+
+def _model_in(annotation: Any) -> type[Model] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

@@ -1,0 +1,82 @@
+"""The journey engine: pure functions that start a run and move it by timer, by the provider's answer, and by events.
+
+The one module that the rest of the product imports; the parts behind it are told apart by what moves the run.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from omnicascade.domain.event import Event
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.marks import message_reference
+from omnicascade.domain.journeys.moves import ended
+from omnicascade.domain.journeys.outcomes import record_outcome
+from omnicascade.domain.journeys.rules import Verdict, admits, held_out, key_of, may_reenter
+from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.stimuli import apply
+from omnicascade.domain.journeys.timer import ROOM_S, Send, Step, advance, foresee, step_states
+from omnicascade.domain.profile import Profile
+
+__all__ = (
+    "ROOM_S",
+    "Send",
+    "Step",
+    "Verdict",
+    "admits",
+    "advance",
+    "apply",
+    "foresee",
+    "held_out",
+    "key_of",
+    "may_reenter",
+    "message_reference",
+    "record_outcome",
+    "start",
+    "step_states",
+)
+
+
+def start(
+    journey: Journey, *, run_id: str, profile: Profile, key: str | None, event: Event | None, now: datetime
+) -> Run:
+    """A new run, due when the entry delay is over; already ended, as `held_out`, for a customer of the hold-out.
+
+    Args:
+        journey: the version the run stays pinned to.
+        run_id: unique; only [A-Za-z0-9_-], because message ids are made from it.
+        profile: the customer.
+        key: the business key (`key_of`), or None.
+        event: the entry event; None for a run started by hand, which is due at once.
+        now: aware UTC.
+    """
+    delay = journey.entry.after if journey.entry and event else timedelta()
+    run = Run(
+        run_id=run_id,
+        journey=journey.name,
+        version=journey.version,
+        profile_id=profile.profile_id,
+        key=key,
+        entry=_entry(event) if event else None,
+        started_at=now,
+        entered_at=event.received_at if event else now,
+        due=now + delay,
+    )
+    if not held_out(journey, profile):
+        return run
+    reason = f"in the hold-out of {journey.holdout_percent:g} %"
+    return ended(run, now, "", "held_out", reason)
+
+
+def _entry(event: Event) -> Mapping[str, Any]:
+    """What templates and conditions may read of the entry event."""
+    entry: dict[str, Any] = {
+        "message_id": event.message_id,
+        "name": event.name,
+        "timestamp": event.timestamp.isoformat(),
+        "properties": dict(event.properties),
+        "context": dict(event.context),
+    }
+    if event.body.get("traits"):
+        entry["traits"] = event.body["traits"]
+    return entry

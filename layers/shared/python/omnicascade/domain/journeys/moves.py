@@ -1,0 +1,93 @@
+"""The small moves every stimulus is made of: decide, settle a message, pass a channel, leave a cascade, end.
+
+Exists so that the timer (`timer.py`), the provider's answer (`outcomes.py`) and events (`stimuli.py`) move a run the
+same way.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from omnicascade.domain.errors import ConflictError
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.program import Cascade, CascadeChannel, Instruction, SendMessage
+from omnicascade.domain.journeys.run import Decision, LedgerEntry, Run, RunOutcome
+
+
+def require_pinned(journey: Journey, run: Run) -> None:
+    """Refuse to move a run by any journey but the version it is pinned to.
+
+    Raises:
+        ConflictError: a programming fault of the caller; nothing was changed.
+    """
+    if (journey.name, journey.version) != (run.journey, run.version):
+        raise ConflictError(
+            f"run {run.run_id} is pinned to {run.journey} version {run.version}, "
+            f"not to {journey.name} version {journey.version}"
+        )
+
+
+def instruction_at(journey: Journey, run: Run) -> Instruction | None:
+    """The instruction a run executes next; None behind the last."""
+    return journey.program[run.pc] if run.pc < len(journey.program) else None
+
+
+def slot(journey: Journey, run: Run) -> SendMessage | CascadeChannel | None:
+    """The message a run is to send next, or is sending: a step's, or its open cascade's next channel's."""
+    instruction = instruction_at(journey, run)
+    if isinstance(instruction, SendMessage):
+        return instruction
+    if isinstance(instruction, Cascade) and run.cascade and run.cascade.position < len(run.cascade.order):
+        return instruction.channels[run.cascade.order[run.cascade.position]]
+    return None
+
+
+def decided(run: Run, now: datetime, step: str, outcome: str, reason: str) -> Run:
+    """The run with one more decision on record."""
+    return replace(run, decisions=(*run.decisions, Decision(now, step, outcome, reason)))
+
+
+def passed(run: Run) -> Run:
+    """The run behind its current slot: at the cascade's next channel, or the next instruction."""
+    if run.cascade:
+        return replace(run, owed_since=None, cascade=replace(run.cascade, position=run.cascade.position + 1))
+    return replace(run, owed_since=None, pc=run.pc + 1)
+
+
+def behind_cascade(run: Run) -> Run:
+    """The run behind its cascade, whatever channels are left."""
+    return replace(run, owed_since=None, cascade=None, pc=run.pc + 1)
+
+
+def ended(run: Run, now: datetime, step: str, outcome: RunOutcome, reason: str) -> Run:
+    """The run, over: nothing is due any more."""
+    over = replace(
+        run, status="ended", outcome=outcome, reason=reason, ended_at=now, due=None, owed_since=None, cascade=None
+    )
+    return decided(over, now, step, outcome, reason)
+
+
+def with_entry(run: Run, entry: LedgerEntry) -> Run:
+    """The run with one ledger entry replaced by its newer state."""
+    return replace(run, ledger=tuple(entry if old.message_id == entry.message_id else old for old in run.ledger))
+
+
+def settled(journey: Journey, run: Run, entry: LedgerEntry, *, since: datetime, now: datetime) -> Run:
+    """The run after a message's outcome is known (or known to be unknown).
+
+    A message that went out, or may have, is waited for from `since` on; any other outcome goes on at once. Only the
+    ledger changes when the run has ended or moved on meanwhile.
+    """
+    place = slot(journey, run) if run.live else None
+    instruction = instruction_at(journey, run)
+    in_flight = (
+        place is not None
+        and instruction is not None
+        and (instruction.step, place.channel) == (entry.step, entry.channel)
+    )
+    reason = f"{entry.channel}: {entry.reason}" if entry.reason else str(entry.channel)
+    run = decided(with_entry(run, entry), now, entry.step, entry.outcome, reason)
+    if not in_flight:
+        return run
+    went_out = entry.outcome in {"sent", "unknown"} and "bounce" not in entry.marks
+    wait = place.wait if went_out and isinstance(place, CascadeChannel) else timedelta()
+    return replace(passed(run), due=since + wait if wait else now)

@@ -1,0 +1,56 @@
+"""The provider's answer: what a run makes of a message that was sent, refused, withdrawn, or may have been sent."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from omnicascade.domain.deployment import Price
+from omnicascade.domain.errors import NotFoundError
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.moves import require_pinned, settled
+from omnicascade.domain.journeys.run import Run, SendOutcome
+
+_SUCCESSORS: Final[dict[SendOutcome, frozenset[SendOutcome]]] = {
+    "claimed": frozenset({"sent", "failed", "unknown", "withdrawn"}),
+    "unknown": frozenset({"sent", "failed"}),
+    "sent": frozenset(),
+    "failed": frozenset(),
+    "withdrawn": frozenset(),
+}
+"""What an outcome may still become: an unknown one is settled when the provider's answer arrives late."""
+
+
+def record_outcome(
+    journey: Journey,
+    run: Run,
+    message_id: str,
+    outcome: SendOutcome,
+    *,
+    now: datetime,
+    provider_id: str | None = None,
+    cost: Price | None = None,
+    reason: str = "",
+) -> Run:
+    """The run after a provider's answer to a claimed message. Repeating an answer changes nothing.
+
+    sent, unknown: a cascade's channel is waited for; a single message goes on at once. failed, withdrawn: on at once.
+    If the run has ended or moved on meanwhile, only its ledger changes.
+
+    Raises:
+        NotFoundError: this run never claimed that message.
+        ConflictError: the journey is not the version the run is pinned to.
+    """
+    require_pinned(journey, run)
+    entry = run.entry_of(message_id)
+    if entry is None:
+        raise NotFoundError(f"run {run.run_id} has no message {message_id}")
+    if outcome not in _SUCCESSORS[entry.outcome]:
+        return run
+    known = replace(
+        entry,
+        outcome=outcome,
+        reason=reason,
+        provider_id=provider_id or entry.provider_id,
+        cost=cost or entry.cost,
+    )
+    return settled(journey, run, known, since=now, now=now)
