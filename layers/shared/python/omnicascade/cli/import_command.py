@@ -187,7 +187,9 @@ class _Run:
             shown = progress_on(self._console, source.facts.size_bytes, self._start, plain=wanted.quiet)
             progress = stack.enter_context(shown)
             self._notice = progress.notice
-            deliver, commit = self._online(stack) if wanted.url else self._rehearsed()
+            deliver, commit = self._rehearsed()
+            if wanted.url and self._journal:
+                deliver, commit = self._online(stack, wanted.url, self._journal)
 
             def commit_and_show(checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> Checkpoint:
                 self._reached = commit(checkpoint, rejected)
@@ -244,11 +246,9 @@ class _Run:
             self._notice(f"going on after row {start.rows} (line {start.line}); --restart begins again")
         return start
 
-    def _online(self, stack: ExitStack) -> tuple[Deliver, Commit]:
-        assert self._wanted.url  # noqa: S101
-        assert self._journal  # noqa: S101
-        client = IntakeClient(self._wanted.url, self._wanted.write_key, sleep=self._sleep, notice=self._say)
-        return stack.enter_context(client).deliver, self._journal.commit
+    def _online(self, stack: ExitStack, url: str, journal: ImportJournal) -> tuple[Deliver, Commit]:
+        client = IntakeClient(url, self._wanted.write_key, sleep=self._sleep, notice=self._say)
+        return stack.enter_context(client).deliver, journal.commit
 
     def _rehearsed(self) -> tuple[Deliver, Commit]:
         """Print the first calls and the first refusals instead of sending and writing."""

@@ -21,6 +21,8 @@ EVENT_LIMIT_BYTES: Final = 32 * 1024
 
 _LIBRARY: Final = {"name": "omnicascade-import", "version": version("omnicascade")}
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
 
 @dataclass(frozen=True, slots=True)
 class MappedCall:
@@ -130,7 +132,7 @@ def _timestamp(fields: CallFields, cells: Mapping[str, str]) -> str | None:
 
 
 def _mapped(line: int, rule: CallRule, call: Mapping[str, Any]) -> MappedCall:
-    body = json.dumps(call, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    body = _encode(call).encode()
     if len(body) > EVENT_LIMIT_BYTES:
         message = f"the call has {len(body)} bytes, the intake takes {EVENT_LIMIT_BYTES}"
         raise InvalidInputError(message, code="too_large")
