@@ -1,1 +1,1 @@
-"""The function follow_links."""
+"""The public links in our messages: click redirects and the way out."""

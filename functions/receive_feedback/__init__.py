@@ -1,1 +1,1 @@
-"""The function receive_feedback."""
+"""Provider feedback (SES events, SMS replies) becomes events of the customers concerned."""

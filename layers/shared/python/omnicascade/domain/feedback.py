@@ -7,13 +7,14 @@ SES publishes to Amazon SNS"; End User Messaging SMS user guide, "Two-way SMS me
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parseaddr
 from typing import Any, Final
 
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.identifiers import Identifier, normalise
+from omnicascade.domain.json_text import items, mapping
 from omnicascade.domain.machines import is_machine
 from omnicascade.domain.track_call import track_call
 
@@ -61,7 +62,7 @@ def events_from_ses(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     if kind not in _EVENTS:
         raise MalformedBodyError(f"unknown SES event type {kind!r}", path="eventType")
     name, part = _EVENTS[kind]
-    mail, details = _mapping(record, "mail"), _mapping(record, part)
+    mail, details = _part(record, "mail"), _part(record, part)
     if details.get("complaintFeedbackType") == "not-spam":
         return []  # the customer took the mail out of the spam folder: the opposite of a complaint
     at = _moment(details.get("timestamp") or mail.get("timestamp"))
@@ -113,9 +114,9 @@ def is_stop_word(text: str) -> bool:
 
 
 def _recipients(mail: Mapping[str, Any], details: Mapping[str, Any]) -> Iterator[tuple[Identifier, Mapping[str, Any]]]:
-    listed: Iterable[Any] = next((details[key] for key in _RECIPIENTS if details.get(key)), mail.get("destination", ()))
-    for item in listed:
-        told = _mapping({"recipient": item}, "recipient") if isinstance(item, dict) else {"emailAddress": item}
+    listed = next((details[key] for key in _RECIPIENTS if details.get(key)), mail.get("destination"))
+    for item in items(listed):
+        told = mapping(item) or {"emailAddress": item}
         address = normalise("email", parseaddr(str(told.get("emailAddress")))[1])
         if address is None:
             raise MalformedBodyError("a recipient's address cannot be read", path="mail.destination")
@@ -147,9 +148,9 @@ def _by_machine(details: Mapping[str, Any]) -> bool:
 
 def _message(mail: Mapping[str, Any]) -> dict[str, object]:
     """Which of our messages this was, from the tags it was sent with."""
-    tags: Mapping[str, list[str]] = mail.get("tags", {})
+    tags = mapping(mail.get("tags"))
     named = {"message_id": "message", "run_id": "run", "journey": "journey", "step": "step"}
-    return {name: tags[tag][0] for name, tag in named.items() if tags.get(tag)}
+    return {name: items(tags.get(tag))[0] for name, tag in named.items() if items(tags.get(tag))}
 
 
 def _event_id(ses_id: object, kind: str, at: datetime, link: object, address: Identifier) -> str:
@@ -167,8 +168,8 @@ def _moment(text: object) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _mapping(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part = record.get(name)
-    if not isinstance(part, Mapping):
+def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = mapping(record.get(name))
+    if not part:
         raise MalformedBodyError(f"the record has no {name}", path=name)
-    return part  # pyright: ignore[reportUnknownVariableType]
+    return part

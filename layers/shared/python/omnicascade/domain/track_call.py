@@ -30,7 +30,7 @@ def track_call(
         "type": "track",
         "event": event,
         "messageId": message_id,
-        "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds"),
         "properties": {key: value for key, value in properties.items() if value is not None},
         **_naming(about),
     }

@@ -1,0 +1,34 @@
+"""The links in our messages, wired: the signing key, and the events queue."""
+
+from omnicascade.adapters.events_queue import SqsEventQueue
+from omnicascade.adapters.link_tokens import LinkTokens, secret_of
+from omnicascade.settings import Settings
+from omnicascade.usecases.follow_links import follow_click, leave, show_way_out
+from omnicascade.usecases.link_pages import Answer
+from omnicascade.wiring.clients import client
+from omnicascade.wiring.clock import now
+
+
+def link_tokens(settings: Settings) -> LinkTokens:
+    """The tokens of one deployment; the key is fetched at the first one and kept."""
+    return LinkTokens(settings.public_url, lambda: secret_of(client("secretsmanager"), settings.signing_secret_arn))
+
+
+class LinkFollower:
+    """The use cases of `follow_links` for one deployment, at the present moment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._links = link_tokens(settings)
+        self._queue = SqsEventQueue(client("sqs"), settings.events_queue_url)
+
+    def click(self, token: str, *, click_id: str, machine: bool) -> Answer:
+        """See `follow_click`."""
+        return follow_click(token, links=self._links, queue=self._queue, click_id=click_id, machine=machine, now=now())
+
+    def way_out(self, token: str) -> Answer:
+        """See `show_way_out`."""
+        return show_way_out(token, links=self._links)
+
+    def leave(self, token: str, *, everything: bool) -> Answer:
+        """See `leave`."""
+        return leave(token, everything=everything, links=self._links, queue=self._queue, now=now())
