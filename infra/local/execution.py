@@ -1,0 +1,75 @@
+"""What is known of one execution of a state machine: its state, its history, and what it would have cost."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+ENTERED: Final = "StateEntered"
+RETRIED: Final = "TaskRetried"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One line of GetExecutionHistory; `detail` is what the event's own details object carries."""
+
+    id: int
+    type: str
+    at: datetime
+    state: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(slots=True)
+class Execution:
+    """One execution; only the machine's runner changes it.
+
+    Attributes:
+        status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
+        variables: what Assign set so far.
+        retried: attempts of tasks after their first; AWS bills them as transitions.
+    """
+
+    arn: str
+    name: str
+    machine_arn: str
+    input: Any
+    started: datetime
+    status: str = "RUNNING"
+    stopped: datetime | None = None
+    output: Any = None
+    error: str | None = None
+    cause: str | None = None
+    variables: dict[str, Any] = field(default_factory=dict[str, Any])
+    history: list[HistoryEvent] = field(default_factory=list[HistoryEvent])
+    retried: int = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether anything can still happen to it."""
+        return self.status == "RUNNING"
+
+    @property
+    def entered(self) -> list[str]:
+        """The names of the states entered, in order."""
+        return [event.state or "" for event in self.history if event.type.endswith(ENTERED)]
+
+    @property
+    def transitions(self) -> int:
+        """What AWS bills: states entered, and every retry. Source: AWS Step Functions pricing page, 2026-11-21."""
+        return len(self.entered) + self.retried
+
+    def note(self, kind: str, at: datetime, state: str | None = None, **detail: Any) -> None:
+        """Append an event to the history."""
+        self.history.append(HistoryEvent(len(self.history) + 1, kind, at, state, detail))
+
+    def end(
+        self, status: str, at: datetime, *, output: Any = None, error: str | None = None, cause: str | None = None
+    ) -> None:
+        """Close it with `status`; later changes are a mistake of the runner."""
+        self.status, self.stopped, self.output, self.error, self.cause = status, at, output, error, cause
+        word = {"TIMED_OUT": "TimedOut"}.get(status, status.capitalize())
+        if status == "SUCCEEDED":
+            self.note(f"Execution{word}", at, output=json.dumps(output))
+        else:
+            self.note(f"Execution{word}", at, error=error, cause=cause)

@@ -1,0 +1,254 @@
+"""Runs executions: one state at a time, each wait a timer of the scheduler, so a year costs no thread and no second."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from infra.local.asl import LAMBDA_TOKEN, Failure, Machine, retry_delay_s
+from infra.local.execution import Execution
+from infra.local.jsonata_values import QueryEvaluationError, render
+from infra.local.lambda_runtime import Invocation
+from infra.local.scheduler import Scheduler, Timer
+from infra.local.task_tokens import PendingTask, TaskTokens
+
+DATA_LIMIT_BYTES: Final = 262_144
+"""Input or output of a state. Source: AWS Step Functions service quotas, 2026-11-21."""
+
+type Invoke = Callable[[str, Any], Invocation]
+"""Invokes a function by name or ARN with an event."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One stay in one state: what its expressions may see, and how often it was retried."""
+
+    machine: Machine
+    execution: Execution
+    name: str
+    input: Any
+    entered: datetime
+    token: str | None = None
+    retries: dict[int, int] = field(default_factory=dict[int, int])
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The state's definition."""
+        return self.machine.states[self.name]
+
+    def bindings(self, **seen: Any) -> dict[str, Any]:
+        """The variables and `$states` for this state's expressions."""
+        execution = self.execution
+        context: dict[str, Any] = {
+            "Execution": {
+                "Id": execution.arn,
+                "Input": execution.input,
+                "Name": execution.name,
+                "RoleArn": self.machine.role_arn,
+                "StartTime": _iso(execution.started),
+            },
+            "State": {"Name": self.name, "EnteredTime": _iso(self.entered), "RetryCount": sum(self.retries.values())},
+            "StateMachine": {"Id": self.machine.arn, "Name": self.machine.name},
+        }
+        if self.token is not None:
+            context["Task"] = {"Token": self.token}
+        return {**execution.variables, "states": {"input": self.input, "context": context, **seen}}
+
+
+class MachineRunner:
+    """Runs machines on the scheduler; tasks call functions through `invoke`."""
+
+    def __init__(self, scheduler: Scheduler, tokens: TaskTokens, invoke: Invoke) -> None:
+        """Nothing runs before `start`."""
+        self._scheduler = scheduler
+        self._tokens = tokens
+        self._invoke = invoke
+        self._deadlines: dict[str, Timer] = {}
+
+    def start(self, machine: Machine, execution: Execution) -> None:
+        """Begin; the first state is entered when the scheduler comes to it."""
+        execution.note("ExecutionStarted", self._now(), input=json.dumps(execution.input), roleArn=machine.role_arn)
+        seconds = machine.definition.get("TimeoutSeconds")
+        if seconds is not None:
+            self._deadlines[execution.arn] = self._scheduler.after(seconds, lambda: self._expire(execution))
+        self._scheduler.soon(lambda: self._enter(machine, execution, machine.start_at, execution.input))
+
+    def stop(self, execution: Execution, error: str | None, cause: str | None) -> None:
+        """Abort it, wherever it waits."""
+        if execution.running:
+            execution.end("ABORTED", self._now(), error=error, cause=cause)
+            self._forget(execution)
+
+    def _now(self) -> datetime:
+        return self._scheduler.clock.now()
+
+    def _expire(self, execution: Execution) -> None:
+        if execution.running:
+            execution.end("TIMED_OUT", self._now(), error="States.Timeout")
+            self._forget(execution)
+
+    def _forget(self, execution: Execution) -> None:
+        self._tokens.close_all(execution.arn)
+        if deadline := self._deadlines.pop(execution.arn, None):
+            deadline.cancel()
+
+    def _enter(self, machine: Machine, execution: Execution, name: str, value: Any) -> None:
+        if not execution.running:
+            return
+        visit = Visit(machine, execution, name, value, self._now())
+        execution.note(f"{visit.state['Type']}StateEntered", visit.entered, name, input=json.dumps(value))
+        try:
+            getattr(self, f"_run_{visit.state['Type'].lower()}")(visit)
+        except QueryEvaluationError as error:
+            self._fail(visit, Failure("States.QueryEvaluationError", str(error)))
+
+    def _run_pass(self, visit: Visit) -> None:
+        self._leave(visit, visit.state, visit.input)
+
+    def _run_succeed(self, visit: Visit) -> None:
+        output = render(visit.state.get("Output", visit.input), visit.bindings())
+        visit.execution.note("SucceedStateExited", self._now(), visit.name, output=json.dumps(output))
+        visit.execution.end("SUCCEEDED", self._now(), output=output)
+        self._forget(visit.execution)
+
+    def _run_fail(self, visit: Visit) -> None:
+        bindings = visit.bindings()
+        error = render(visit.state.get("Error"), bindings)
+        visit.execution.end("FAILED", self._now(), error=error, cause=render(visit.state.get("Cause"), bindings))
+        self._forget(visit.execution)
+
+    def _run_choice(self, visit: Visit) -> None:
+        bindings = visit.bindings()
+        for rule in visit.state["Choices"]:
+            if render(rule["Condition"], bindings) is True:
+                self._leave(visit, rule, visit.input, target=rule["Next"])
+                return
+        if "Default" not in visit.state:
+            self._fail(visit, Failure("States.NoChoiceMatched", "no choice matched and there is no Default"))
+            return
+        self._leave(visit, visit.state, visit.input, target=visit.state["Default"])
+
+    def _run_wait(self, visit: Visit) -> None:
+        bindings = visit.bindings()
+        if "Seconds" in visit.state:
+            self._scheduler.after(
+                int(render(visit.state["Seconds"], bindings)), lambda: self._resume(visit, visit.state, visit.input)
+            )
+            return
+        until = datetime.fromisoformat(render(visit.state["Timestamp"], bindings))
+        self._scheduler.at(until, lambda: self._resume(visit, visit.state, visit.input))
+
+    def _run_task(self, visit: Visit) -> None:
+        execution, state = visit.execution, visit.state
+        pending = self._tokens.open(execution.arn, lambda outcome: self._finish(visit, outcome))
+        visit.token = pending.token if state["Resource"] == LAMBDA_TOKEN else None
+        bindings = visit.bindings()
+        try:
+            arguments = render(state.get("Arguments", {}), bindings)
+            self._watch(visit, pending, bindings)
+        except QueryEvaluationError:
+            pending.close()
+            raise
+        execution.note("TaskScheduled", self._now(), visit.name, resource=state["Resource"].rpartition(":")[2])
+        execution.note("TaskStarted", self._now(), visit.name)
+        answer = self._invoke(arguments["FunctionName"], arguments.get("Payload", {}))
+        if answer.failed:
+            pending.settle(Failure(answer.payload.get("errorType") or "Unknown", json.dumps(answer.payload)))
+        elif visit.token is None:
+            pending.settle({"ExecutedVersion": "$LATEST", "Payload": answer.payload, "StatusCode": 200})
+        elif not pending.settled:
+            execution.note("TaskSubmitted", self._now(), visit.name)
+
+    def _watch(self, visit: Visit, pending: PendingTask, bindings: Mapping[str, Any]) -> None:
+        for key, error in (("TimeoutSeconds", "States.Timeout"), ("HeartbeatSeconds", "States.HeartbeatTimeout")):
+            if key in visit.state:
+                seconds = render(visit.state[key], bindings)
+                if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1:
+                    msg = f"{key} must be a positive integer, not {seconds!r}"
+                    raise QueryEvaluationError(msg)
+                pending.watch(self._scheduler, seconds, Failure(error, ""), beats=key == "HeartbeatSeconds")
+
+    def _finish(self, visit: Visit, outcome: Any) -> None:
+        self._scheduler.soon(lambda: self._resolve(visit, outcome))
+
+    def _resolve(self, visit: Visit, outcome: Any) -> None:
+        execution = visit.execution
+        if not execution.running:
+            return
+        if not isinstance(outcome, Failure):
+            execution.note("TaskSucceeded", self._now(), visit.name, output=json.dumps(outcome))
+            self._resume(visit, visit.state, outcome, result=outcome)
+            return
+        kind = "TaskTimedOut" if outcome.error.endswith("Timeout") else "TaskFailed"
+        execution.note(kind, self._now(), visit.name, error=outcome.error, cause=outcome.cause)
+        self._fail(visit, outcome)
+
+    def _resume(self, visit: Visit, rule: Mapping[str, Any], value: Any, **seen: Any) -> None:
+        if not visit.execution.running:
+            return
+        try:
+            self._leave(visit, rule, value, **seen)
+        except QueryEvaluationError as error:
+            self._fail(visit, Failure("States.QueryEvaluationError", str(error)))
+
+    def _fail(self, visit: Visit, failure: Failure) -> None:
+        if self._retried(visit, failure):
+            return
+        for catcher in visit.state.get("Catch", []):
+            if failure.matches(catcher["ErrorEquals"]):
+                self._catch(visit, catcher, failure)
+                return
+        visit.execution.end("FAILED", self._now(), error=failure.error, cause=failure.cause)
+        self._forget(visit.execution)
+
+    def _catch(self, visit: Visit, catcher: Mapping[str, Any], failure: Failure) -> None:
+        try:
+            output = failure.as_output()
+            self._leave(visit, catcher, output, target=catcher["Next"], errorOutput=output)
+        except QueryEvaluationError as error:
+            visit.execution.end("FAILED", self._now(), error="States.QueryEvaluationError", cause=str(error))
+            self._forget(visit.execution)
+
+    def _retried(self, visit: Visit, failure: Failure) -> bool:
+        for index, retrier in enumerate(visit.state.get("Retry", [])):
+            if failure.matches(retrier["ErrorEquals"]):
+                delay = retry_delay_s(retrier, visit.retries.get(index, 0))
+                if delay is None:
+                    return False
+                visit.retries[index] = visit.retries.get(index, 0) + 1
+                visit.execution.retried += 1
+                self._scheduler.after(delay, lambda: self._again(visit))
+                return True
+        return False
+
+    def _again(self, visit: Visit) -> None:
+        if visit.execution.running:
+            try:
+                self._run_task(visit)
+            except QueryEvaluationError as error:
+                self._fail(visit, Failure("States.QueryEvaluationError", str(error)))
+
+    def _leave(
+        self, visit: Visit, rule: Mapping[str, Any], value: Any, *, target: str | None = None, **seen: Any
+    ) -> None:
+        """Assign and Output of `rule` (the state, a choice rule or a catcher), then on."""
+        execution = visit.execution
+        bindings = visit.bindings(**seen)
+        output = render(rule["Output"], bindings) if "Output" in rule else value
+        execution.variables |= render(rule.get("Assign", {}), bindings)
+        if len(json.dumps(output)) > DATA_LIMIT_BYTES:
+            execution.end("FAILED", self._now(), error="States.DataLimitExceeded", cause=f"the output of {visit.name}")
+            return
+        execution.note(f"{visit.state['Type']}StateExited", self._now(), visit.name, output=json.dumps(output))
+        following = target or rule.get("Next")
+        if following is None:
+            execution.end("SUCCEEDED", self._now(), output=output)
+            self._forget(execution)
+            return
+        machine = visit.machine
+        self._scheduler.soon(lambda: self._enter(machine, execution, following, output))
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,64 @@
+"""What this stack needs of moto beyond its API: a clean start, virtual time, and the records of a table's stream.
+
+moto reads the time in one place, so visibility time-outs, delays and timestamps follow the virtual clock when that place does.
+Its stream API cannot be used in process; its records are there all the same. Nothing else reaches into moto.
+"""
+
+import contextlib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from unittest.mock import patch
+
+import moto.core.utils
+import moto.dynamodb.models.table
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+
+from infra.local.streams import Records
+
+
+def forget_everything() -> None:
+    """Empty every service."""
+    BackendDict.reset()
+    reset_model_data()
+
+
+@contextlib.contextmanager
+def on_clock(now: Callable[[], datetime]) -> Generator[None]:
+    """Let moto read the time from `now` inside."""
+
+    def naive() -> datetime:
+        return now().replace(tzinfo=None)
+
+    with (
+        patch.object(moto.core.utils, "utcnow", naive),
+        patch.object(moto.dynamodb.models.table, "utcnow", naive),
+    ):
+        yield
+
+
+def stream_records(account: str, region: str, table: str) -> Records:
+    """A way to read all records of a table's stream so far."""
+
+    def read() -> Sequence[Mapping[str, Any]]:
+        backend: Any = get_backend("dynamodb")[account][region]
+        return _Records(backend.get_table(table).stream_shard.items)
+
+    return read
+
+
+class _Records(Sequence[Mapping[str, Any]]):
+    """A view: the stream grows, and copying it at every look would cost more each time."""
+
+    def __init__(self, items: Sequence[Any]) -> None:
+        self._items = items
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [item.record for item in self._items[index]]
+        return self._items[index].record
+
+    def __len__(self) -> int:
+        return len(self._items)
