@@ -1,18 +1,17 @@
 """The table: every item, its key, and who reads it how. All keys are built here and nowhere else.
 
-| item        | pk                | sk                            | read by                                              |
-| ----------- | ----------------- | ----------------------------- | ---------------------------------------------------- |
-| event       | node              | E#<messageId>                 | put if absent; index `timeline` (pk, at), newest first |
-| projection  | node              | H#P                           | head of a node: Query pk, begins_with(sk, "H#")      |
-| edge        | node              | H#L#<other node>#<rule>       | head of a node (each edge is stored at both ends)    |
-| slot        | node              | H#S#<journey>#<hash of key>   | head of a node                                       |
-| run         | node              | R#<run id>                    | Get by run id; Query begins_with(sk, "R#<journey>_") |
-| message     | M#<provider id>   | M                             | Get by the provider's id                             |
-| source      | CONFIG            | SOURCE#<sha256 of write key>  | Get by write key; Query begins_with for the list     |
-| deployment  | CONFIG            | DEPLOYMENT                    | Get                                                  |
-| index       | CONFIG            | JOURNEYS                      | Get: name, version and events of every journey       |
-| journey     | CONFIG            | JOURNEY#<name>#<version>      | Get                                                  |
-| template    | CONFIG            | TEMPLATE#<name>               | Get; Query begins_with for the list                  |
+    item        pk               sk                             read by
+    event       node             E#<messageId>                  put if absent; index `timeline` (pk, at)
+    projection  node             H#P                            head of a node: Query pk, begins_with(sk, "H#")
+    edge        node             H#L#<other node>#<rule>        head of a node, stored at both ends
+    slot        node             H#S#<journey>#<hash of key>    head of a node
+    run         node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
+    message     M#<provider id>  M                              Get by the provider's id
+    source      CONFIG           SOURCE#<sha256 of write key>   Get by write key; Query begins_with for the list
+    deployment  CONFIG           DEPLOYMENT                     Get
+    index       CONFIG           JOURNEYS                       Get: name, version and events of every journey
+    journey     CONFIG           JOURNEY#<name>#<version>       Get
+    template    CONFIG           TEMPLATE#<name>                Get; Query begins_with for the list
 
 A node is an identifier's 26-character hash (`Identifier.node_id`). The index is local, so that it can be read
 consistently and a partition is never split: DynamoDB's stream then keeps the order of all writes of a partition, which
@@ -76,11 +75,6 @@ def run_key(run_id: str) -> tuple[str, str]:
     """(pk, sk) of a run: its id carries its home node, `<journey>_<node>_<hash>`."""
     _, node, _ = run_id.rsplit("_", 2)
     return node, f"R#{run_id}"
-
-
-def run_id(journey: str, node: NodeId, occasion: str) -> str:
-    """The id of the run that one occasion (an entry event, an execution) starts; the same occasion, the same id."""
-    return f"{journey}_{node}_{short_hash(occasion, 12)}"
 
 
 def message_key(provider_id: str) -> tuple[str, str]:

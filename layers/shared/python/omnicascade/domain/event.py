@@ -1,4 +1,4 @@
-"""An event: one call of a channel, normalised and placed in time. Events are the truth; the rest is projected from them."""
+"""An event: one call of a channel, normalised and placed in time. Events are the truth, the rest is projected."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -55,9 +55,9 @@ def accept(kind: str, body: object, *, received_at: datetime, new_id: Callable[[
         MalformedBodyError: not an object; no `batch` list; no good call in it; or the single call is faulty.
         TooLargeError: a single call over 32 KB, or more than 2,500 calls.
     """
-    if not isinstance(body, dict):
-        raise MalformedBodyError("the body must be a JSON object", path="")
     request = mapping(body)
+    if body is not request:
+        raise MalformedBodyError("the body must be a JSON object", path="")
     if kind != "batch":
         call, problem = _complete(request, kind, request.get("sentAt"), received_at, new_id)
         if problem:
@@ -68,18 +68,18 @@ def accept(kind: str, body: object, *, received_at: datetime, new_id: Callable[[
 
 def _accept_batch(request: Mapping[str, Any], received_at: datetime, new_id: Callable[[], str]) -> Accepted:
     batch = request.get("batch")
-    if not isinstance(batch, list):
-        raise MalformedBodyError("`batch` must be a list of calls", code="missing_batch", path="batch")
     entries = items(batch)
+    if batch is not entries:
+        raise MalformedBodyError("`batch` must be a list of calls", code="missing_batch", path="batch")
     if len(entries) > MAX_BATCH_EVENTS:
         raise TooLargeError(f"a batch holds at most {MAX_BATCH_EVENTS} calls; send the rest in another", path="batch")
     calls, rejected = list[Mapping[str, Any]](), list[Rejection]()
     shared = mapping(request.get("context"))
     for index, entry in enumerate(entries):
-        if not isinstance(entry, dict):
+        call = mapping(entry)
+        if entry is not call:
             rejected.append(Rejection(index, Problem("", "wrong_type", "a call must be a JSON object")))
             continue
-        call = mapping(entry)
         if shared and isinstance(call.get("context"), dict | None):
             call = {**call, "context": {**shared, **mapping(call.get("context"))}}
         done, problem = _complete(

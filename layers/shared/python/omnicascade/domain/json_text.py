@@ -64,8 +64,9 @@ def items(value: object) -> Sequence[Any]:
 
 def depth(value: object, limit: int) -> int:
     """How many levels of objects and lists a value nests; counting stops one past the limit."""
-    deepest, level = 0, [value]
-    while deepest <= limit and (level := [v for v in level if isinstance(v, dict | list)]):
+    deepest = 0
+    level: list[Any] = [value]
+    while deepest <= limit and (level := [v for v in level if mapping(v) or items(v)]):
         deepest += 1
         level = [child for v in level for child in (*mapping(v).values(), *items(v))]
     return deepest

@@ -48,7 +48,7 @@ class EventStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a customer stands with one journey and key: the lock that keeps it to one live run, and re-entry's memory."""
+    """Where a customer stands with one journey and key: the lock for one live run, and the memory of re-entry."""
 
     node: NodeId
     journey: str

@@ -84,7 +84,7 @@ def _refusal(document: Mapping[str, Any], problems: list[Problem]) -> Unacceptab
 
 
 def _place(document: object, path: str) -> list[int]:
-    """Where a path stands in the document, so that problems are listed as the author wrote; what is missing comes last."""
+    """Where a path stands in the document: problems are listed as the author wrote, what is missing last."""
     places: list[int] = []
     for part in path.split("."):
         names: list[str] = []

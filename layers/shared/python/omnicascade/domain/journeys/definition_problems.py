@@ -28,19 +28,25 @@ def _problems(detail: ErrorDetails) -> list[Problem]:
         return [Problem(f"{path}.{p.path}" if p.path else path, p.code, p.message) for p in inner]
     if code == "extra_forbidden":
         return [_unknown(path, detail["loc"])]
-    if code == "missing":
-        return [Problem(path, "missing", f"{detail['loc'][-1]!r} is required")]
     if code == "literal_error":
-        options = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        got = detail["input"]
-        hint = nearest(got, options) if isinstance(got, str) else f" (known: {', '.join(options)})"
-        return [Problem(path, "unknown_name", f"{show(got)} is not known here{hint}")]
-    if code == "string_pattern_mismatch":
-        return [Problem(path, code, f"expected text of the form {context['pattern']}, not {show(detail['input'])}")]
-    message = detail["msg"].removeprefix("Input should be ")
-    if message == detail["msg"]:
-        return [Problem(path, code, message)]
-    return [Problem(path, code, f"expected {message}, not {show(detail['input'])}")]
+        return [_unknown_word(path, detail["input"], str(context.get("expected", "")))]
+    return [Problem(path, code, _sentence(detail, context))]
+
+
+def _sentence(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
+    got = show(detail["input"])
+    if detail["type"] == "missing":
+        return f"{detail['loc'][-1]!r} is required"
+    if detail["type"] == "string_pattern_mismatch":
+        return f"expected text of the form {context['pattern']}, not {got}"
+    expectation = detail["msg"].removeprefix("Input should be ")
+    return detail["msg"] if expectation == detail["msg"] else f"expected {expectation}, not {got}"
+
+
+def _unknown_word(path: str, got: object, expected: str) -> Problem:
+    options = re.findall(r"'([^']*)'", expected)
+    hint = nearest(got, options) if isinstance(got, str) else f" (known: {', '.join(options)})"
+    return Problem(path, "unknown_name", f"{show(got)} is not known here{hint}")
 
 
 def _unknown(path: str, location: tuple[int | str, ...]) -> Problem:

@@ -1,0 +1,57 @@
+"""HTTP API routes of the staff API (payload format 2.0); the gateway has checked who calls."""
+
+import json
+import os
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from omnicascade.domain.errors import InvalidInputError, OmnicascadeError
+from omnicascade.settings import Settings
+from omnicascade.usecases.serve_staff import StaffRequest
+from omnicascade.wiring.staff import staff_desk
+
+logger = Logger()
+desk = staff_desk(Settings.from_environment(os.environ))
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one call; an error body has `code`, `message` and, where there are several, `errors` with their paths."""
+    try:
+        status, body = desk.answer(_request(event))
+    except InvalidInputError as error:
+        return _response(error.status, _described(error))
+    except OmnicascadeError as error:
+        logger.exception("staff_call_failed", extra={"route": event["routeKey"]})
+        if not error.retryable:
+            raise
+        return _response(503, {"code": "unavailable", "message": "try again"}, {"retry-after": "2"})
+    return _response(status, body)
+
+
+def _described(error: InvalidInputError) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.path:
+        body["path"] = error.path
+    if error.problems:
+        body["errors"] = [{"path": p.path, "code": p.code, "message": p.message} for p in error.problems]
+    return body
+
+
+def _request(event: Mapping[str, Any]) -> StaffRequest:
+    body: str = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        body = b64decode(body).decode("utf-8", "replace")
+    return StaffRequest(
+        route=event["routeKey"],
+        path=event.get("pathParameters") or {},
+        query=event.get("queryStringParameters") or {},
+        body=body,
+    )
+
+
+def _response(status: int, body: Mapping[str, Any], more: Mapping[str, str] | None = None) -> dict[str, Any]:
+    headers = {"content-type": "application/json", "cache-control": "no-store", **(more or {})}
+    return {"statusCode": status, "headers": headers, "body": json.dumps(body, ensure_ascii=False)}

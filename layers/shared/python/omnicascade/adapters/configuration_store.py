@@ -1,0 +1,129 @@
+"""Settings, journeys and templates in the table, and the sources as they were configured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omnicascade.adapters import keys
+from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.deployment_json import deployment_from
+from omnicascade.domain.errors import ConflictError
+from omnicascade.domain.journeys import journey as journeys
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.templates import Template
+from omnicascade.domain.templates import from_json as template_from
+from omnicascade.domain.templates import to_json as template_json
+from omnicascade.usecases.store_ports import JourneyListing
+
+
+class DynamoConfigurationStore:
+    """`JourneyStore`, and the rest of what a deployment configures."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._journeys: dict[tuple[str, int], Journey] = {}
+
+    def sources(self) -> Sequence[Mapping[str, Any]]:
+        """Every source with its write key."""
+        return [_state(item) for item in self._table.query(keys.CONFIG, keys.SOURCE_PREFIX)]
+
+    def put_source(self, values: Mapping[str, Any]) -> None:
+        """Store a source under its `write_key`."""
+        self._put_state(keys.source_key(values["write_key"]), values)
+
+    def deployment(self) -> Deployment:
+        """See `JourneyStore.deployment`. Cost: 0.5 read units per 4 KB."""
+        item = self._table.get(keys.CONFIG, keys.DEPLOYMENT, consistent=False)
+        return deployment_from(_state(item) if item else {})
+
+    def put_deployment(self, values: Mapping[str, Any]) -> None:
+        """Store the settings."""
+        self._put_state(keys.DEPLOYMENT, values)
+
+    def listing(self) -> Sequence[JourneyListing]:
+        """See `JourneyStore.listing`. Cost: 1 read unit per 4 KB."""
+        item = self._table.get(keys.CONFIG, keys.JOURNEY_INDEX)
+        return [JourneyListing(**line) for line in _state(item)["journeys"]] if item else []
+
+    def journey(self, name: str, version: int | None = None) -> Journey | None:
+        """See `JourneyStore.journey`. A version never changes, so it is read once per process."""
+        if version is None:
+            version = next((line.version for line in self.listing() if line.name == name), None)
+        if version is None:
+            return None
+        if (name, version) not in self._journeys:
+            item = self._table.get(keys.CONFIG, keys.journey_key(name, version))
+            if item is None:
+                return None
+            self._journeys[name, version] = journeys.from_json(_state(item)["journey"])
+        return self._journeys[name, version]
+
+    def definition(self, name: str) -> Mapping[str, Any] | None:
+        """See `JourneyStore.definition`."""
+        version = next((line.version for line in self.listing() if line.name == name), None)
+        item = self._table.get(keys.CONFIG, keys.journey_key(name, version)) if version else None
+        return _state(item)["definition"] if item else None
+
+    def put_journey(self, journey: Journey, definition: Mapping[str, Any]) -> Journey:
+        """See `JourneyStore.put_journey`.
+
+        Raises:
+            ConflictError: another change of the journeys was made at the same moment; put it again.
+        """
+        stored = self._table.get(keys.CONFIG, keys.JOURNEY_INDEX)
+        lines: list[dict[str, Any]] = _state(stored)["journeys"] if stored else []
+        current = next((line for line in lines if line["name"] == journey.name), None)
+        if current and self.definition(journey.name) == definition:
+            return self.journey(journey.name, current["version"]) or journey
+        version = current["version"] + 1 if current else 1
+        numbered = replace(journey, version=version)
+        line: dict[str, Any] = {
+            "name": journey.name,
+            "version": version,
+            "active": journey.active,
+            "title": journey.title,
+            "listens": {role: sorted(names) for role, names in journeys.listens(journey).items()},
+        }
+        others = [other for other in lines if other["name"] != journey.name]
+        by_name = sorted([*others, line], key=lambda entry: str(entry["name"]))
+        revision = int(stored["rev"]["N"]) if stored else 0
+        item = _state_item(
+            keys.journey_key(journey.name, version),
+            {"journey": journeys.to_json(numbered), "definition": definition},
+        )
+        listing = _state_item(keys.JOURNEY_INDEX, {"journeys": by_name})
+        listing["rev"] = number(revision + 1)
+        unchanged, values = ("rev = :rev", {":rev": number(revision)}) if stored else ("attribute_not_exists(pk)", {})
+        try:
+            self._table.write_together([(item, "attribute_not_exists(pk)", {}), (listing, unchanged, values)])
+        except ConditionFailedError as error:
+            raise ConflictError("the journeys were changed at the same moment; put this one again") from error
+        return numbered
+
+    def templates(self) -> Sequence[Template]:
+        """Every template."""
+        return [template_from(_state(item)) for item in self._table.query(keys.CONFIG, keys.TEMPLATE_PREFIX)]
+
+    def template(self, name: str) -> Template | None:
+        """One template, or None."""
+        item = self._table.get(keys.CONFIG, f"{keys.TEMPLATE_PREFIX}{name}")
+        return template_from(_state(item)) if item else None
+
+    def put_template(self, template: Template) -> None:
+        """Store a template; messages that are sent from now on use it."""
+        self._put_state(f"{keys.TEMPLATE_PREFIX}{template.name}", template_json(template))
+
+    def _put_state(self, sk: str, state: Mapping[str, Any]) -> None:
+        self._table.put(_state_item(sk, state))
+
+
+def _state_item(sk: str, state: Mapping[str, Any]) -> Item:
+    return {"pk": text(keys.CONFIG), "sk": text(sk), "state": text(json.dumps(state, ensure_ascii=False))}
+
+
+def _state(item: Item) -> dict[str, Any]:
+    return json.loads(item["state"]["S"])

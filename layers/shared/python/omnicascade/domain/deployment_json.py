@@ -1,0 +1,33 @@
+"""The deployment's settings as plain JSON values: how the infrastructure writes them and the table keeps them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from omnicascade.domain.deployment import DEFAULT_PRICES, Deployment, Price, Source, Topic
+
+
+def deployment_from(values: Mapping[str, Any]) -> Deployment:
+    """Read settings; what is left out has its default. Prices add to the default ones."""
+    prices = {name: Price(Decimal(str(p["amount"])), p["currency"]) for name, p in values.get("prices", {}).items()}
+    standard = Deployment()
+    return Deployment(
+        topics={name: Topic(word) for name, word in values["topics"].items()}
+        if "topics" in values
+        else standard.topics,
+        channels_off=frozenset(values.get("channels_off", ())),
+        prices={**DEFAULT_PRICES, **prices},
+        default_currency=values.get("default_currency", standard.default_currency),
+        default_zone=values.get("default_zone", standard.default_zone),
+    )
+
+
+def source_from(values: Mapping[str, Any]) -> Source:
+    """Read one source; other names (its write key) are left alone."""
+    return Source(
+        name=values["name"],
+        kind=values["kind"],
+        default_region=values.get("default_region"),
+        shared_device=values.get("shared_device", False),
+        trust=values.get("trust", "normal"),
+    )

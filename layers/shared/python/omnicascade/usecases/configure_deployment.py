@@ -1,0 +1,51 @@
+"""Bring a deployment's configuration into the table: sources, settings, templates, journeys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from omnicascade.usecases.manage_journeys import Workshop
+
+
+class ConfigurationShelf(Protocol):
+    """Where settings and sources are kept."""
+
+    def sources(self) -> Sequence[Mapping[str, Any]]:
+        """Every source with its write key."""
+        ...
+
+    def put_source(self, values: Mapping[str, Any]) -> None:
+        """Store a source under its `write_key`."""
+        ...
+
+    def put_deployment(self, values: Mapping[str, Any]) -> None:
+        """Store the settings."""
+        ...
+
+
+def configure_deployment(
+    document: Mapping[str, Any], *, shelf: ConfigurationShelf, workshop: Workshop, new_key: Callable[[], str]
+) -> dict[str, int]:
+    """Store a configuration document; the same one again changes nothing. Returns how many of each there are.
+
+    A source without a `write_key` keeps the one it has, or is given a new one.
+
+    Args:
+        document: `{"deployment": {…, "sources": […]}, "journeys": […], "templates": […]}`.
+
+    Raises:
+        UnacceptableError: a journey or template does not load; the deployment must not go on.
+    """
+    settings = dict(document["deployment"])
+    sources = settings.pop("sources", [])
+    keys = {source["name"]: source["write_key"] for source in shelf.sources()}
+    for source in sources:
+        key = source.get("write_key") or keys.get(source["name"]) or new_key()
+        shelf.put_source({**source, "write_key": key})
+    shelf.put_deployment(settings)
+    for template in document["templates"]:
+        workshop.store_template(template["name"], template)
+    for journey in document["journeys"]:
+        workshop.store_journey(journey["name"], journey)
+    return {"sources": len(sources), "templates": len(document["templates"]), "journeys": len(document["journeys"])}

@@ -1,0 +1,242 @@
+"""Deliver one claimed message: look once more whether it may go, write it for this customer, hand it over, once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from omnicascade.domain.deployment import DEFAULT_PRICES, Channel, Deployment, Price
+from omnicascade.domain.errors import (
+    ChannelUnavailableError,
+    PermanentAddressError,
+    RenderError,
+    RetryableSendError,
+    UnknownOutcomeError,
+)
+from omnicascade.domain.event import Event
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.journeys import engine
+from omnicascade.domain.journeys.engine import Send
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.links import ClickLink, UnsubscribeLink, one_click_headers
+from omnicascade.domain.projection import (
+    EMAIL_MARKED_AS_SPAM,
+    MESSAGE_FAILED,
+    SUBSCRIBED,
+    UNSUBSCRIBED,
+    Projection,
+    fold,
+    join,
+)
+from omnicascade.domain.reach import permission
+from omnicascade.domain.sms import price_of_sms
+from omnicascade.domain.templates import RenderedMessage, Template
+from omnicascade.domain.track_call import FEEDBACK_SOURCE, track_call
+from omnicascade.usecases.find_customer import Customer
+from omnicascade.usecases.ports import (
+    EmailMessage,
+    EmailSender,
+    Envelope,
+    EventQueue,
+    PushMessage,
+    PushSender,
+    Receipt,
+    SmsMessage,
+    SmsSender,
+)
+from omnicascade.usecases.store_ports import EventStore
+
+LATENESS = timedelta(days=1)
+"""How much older than its run an event may be by its own clock and still end it, when it arrives during the run."""
+
+MAX_ATTEMPTS = 5
+"""After so many refusals that promised a later success, the cascade goes on without this channel."""
+
+_CONSENT_EVENTS = (SUBSCRIBED, UNSUBSCRIBED, EMAIL_MARKED_AS_SPAM)
+
+
+class Renderer(Protocol):
+    """Writes messages from templates; raises `RenderError`."""
+
+    def target(self, template: Template, channel: Channel, context: Mapping[str, Any]) -> str | None:
+        """Where the message leads, or None."""
+        ...
+
+    def render(self, template: Template, channel: Channel, context: Mapping[str, Any]) -> RenderedMessage:
+        """One customer's copy."""
+        ...
+
+
+class Links(Protocol):
+    """Signs the links of messages; raises `UnavailableError`."""
+
+    def click_url(self, link: ClickLink) -> str:
+        """The tracked address of a link."""
+        ...
+
+    def unsubscribe_url(self, link: UnsubscribeLink) -> str:
+        """The address of a message's way out."""
+        ...
+
+
+class TemplateStore(Protocol):
+    """Templates by name."""
+
+    def template(self, name: str) -> Template | None:
+        """One template, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a message.
+
+    Attributes:
+        outcome: the ledger's word.
+        ended_by: the event that ended the run, found by the last look before the send.
+    """
+
+    outcome: Literal["sent", "failed", "unknown", "withdrawn"]
+    reason: str
+    provider_id: str | None = None
+    cost: Price | None = None
+    ended_by: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostOffice:
+    """Everything that turns a claim into a message, bound once per process."""
+
+    events: EventStore
+    queue: EventQueue
+    templates: TemplateStore
+    renderer: Renderer
+    links: Links
+    email: EmailSender
+    sms: SmsSender
+    push: PushSender
+
+    def deliver(
+        self,
+        send: Send,
+        *,
+        run: Run,
+        journey: Journey,
+        customer: Customer,
+        deployment: Deployment,
+        attempt: int,
+        now: datetime,
+    ) -> Delivery:
+        """Call the provider at most once.
+
+        Args:
+            attempt: how often this message was refused with the promise of a later success, from 0.
+
+        Raises:
+            RetryableSendError: surely not sent, and worth another attempt; the claim must be given back.
+            UnavailableError: nothing was sent; the claim must be given back.
+        """
+        withdrawn = self._last_look(send, run, journey, customer, deployment, now)
+        if withdrawn:
+            return withdrawn
+        try:
+            rendered = self._rendered(send, run, journey, customer)
+            receipt = self._hand_over(send, rendered, run, journey)
+        except RetryableSendError as error:
+            if attempt < MAX_ATTEMPTS:
+                raise
+            return Delivery("failed", f"given up after {attempt + 1} attempts: {error}")
+        except PermanentAddressError as error:
+            self._suppress(send, str(error), now)
+            return Delivery("failed", str(error))
+        except UnknownOutcomeError as error:
+            return Delivery("unknown", str(error))
+        except (ChannelUnavailableError, RenderError) as error:
+            return Delivery("failed", str(error))
+        return Delivery("sent", "accepted by the provider", receipt.provider_id, _cost(send, rendered, deployment))
+
+    def _last_look(
+        self, send: Send, run: Run, journey: Journey, customer: Customer, deployment: Deployment, now: datetime
+    ) -> Delivery | None:
+        """Withdraw the message if anything stored up to this moment forbids it.
+
+        The claim is older than this look: an order stored before it stops the message, one stored after it came after
+        the claim.
+        """
+        exits = {rule.event for rule in journey.exits}
+        arrived = self.events.arrived(
+            customer.profile.members,
+            {*exits, *_CONSENT_EVENTS},
+            happened_from=run.entered_at - LATENESS,
+            received_from=run.entered_at,
+        )
+        for event in arrived:
+            moved = engine.apply(journey, run, event, now)
+            if moved and moved.status != "live":
+                return Delivery("withdrawn", moved.reason, ended_by=event)
+        said = [event for event in arrived if event.name in _CONSENT_EVENTS]
+        if not said:
+            return None
+        newest = join({**customer.projections, NodeId("arrived"): fold(Projection(), said)}) or customer.profile
+        allowed = permission(newest, send.channel, journey.topic, deployment)
+        return None if allowed.granted else Delivery("withdrawn", allowed.reason)
+
+    def _rendered(self, send: Send, run: Run, journey: Journey, customer: Customer) -> RenderedMessage:
+        template = self.templates.template(send.template)
+        if template is None:
+            raise RenderError(f"there is no template {send.template}", template=send.template)
+        message: dict[str, str | None] = {"id": send.message_id}
+        context: dict[str, Any] = {
+            "profile": {
+                "traits": customer.profile.traits,
+                "identifiers": {k.identifier.type: k.identifier.value for k in reversed(customer.profile.identifiers)},
+            },
+            "entry": run.entry or {},
+            "journey": {"name": journey.name, "title": journey.title},
+            "step": {"id": send.step},
+            "message": message,
+            "links": {"unsubscribe": self._way_out(send, journey)},
+        }
+        target = self.renderer.target(template, send.channel, context)
+        if target and send.channel is not Channel.PUSH:  # an app reports the tap itself
+            target = self.links.click_url(ClickLink(send.message_id, send.address, target))
+        message["url"] = target
+        return self.renderer.render(template, send.channel, context)
+
+    def _way_out(self, send: Send, journey: Journey) -> str | None:
+        if journey.transactional or send.channel is not Channel.EMAIL:
+            return None
+        return self.links.unsubscribe_url(UnsubscribeLink(send.message_id, send.address, send.channel, journey.topic))
+
+    def _hand_over(self, send: Send, rendered: RenderedMessage, run: Run, journey: Journey) -> Receipt:
+        marks = {"journey": journey.name, "run": run.run_id, "step": send.step, "message": send.message_id}
+        match send.channel:
+            case Channel.EMAIL:
+                way_out = self._way_out(send, journey)
+                headers = one_click_headers(way_out) if way_out else {}
+                mail = EmailMessage(
+                    send.address.value, rendered.subject, rendered.html, rendered.text, tags=marks, headers=headers
+                )
+                return self.email.send(mail)
+            case Channel.SMS:
+                return self.sms.send(SmsMessage(send.address.value, rendered.text, journey.transactional))
+            case Channel.PUSH:
+                data = {"message_id": send.message_id, "journey": journey.name}
+                return self.push.send(PushMessage(send.address, rendered.title, rendered.text, rendered.url, data))
+
+    def _suppress(self, send: Send, reason: str, now: datetime) -> None:
+        """Say on the one road that an address is dead; the fold keeps it from being used again."""
+        properties = {"message_id": send.message_id, "channel": send.channel.value, "permanent": True, "reason": reason}
+        call = track_call(
+            MESSAGE_FAILED, about=send.address, message_id=f"failed:{send.message_id}", at=now, properties=properties
+        )
+        self.queue.put(Envelope(FEEDBACK_SOURCE, now, [call]))
+
+
+def _cost(send: Send, rendered: RenderedMessage, deployment: Deployment) -> Price:
+    if send.channel is Channel.SMS:
+        return price_of_sms(rendered.text, send.address.value, deployment.prices)
+    return deployment.prices.get(send.channel, DEFAULT_PRICES[send.channel])

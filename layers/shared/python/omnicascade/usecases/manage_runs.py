@@ -1,0 +1,181 @@
+"""Start runs by hand, and show what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from omnicascade.domain.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    Problem,
+    StaleWriteError,
+    UnacceptableError,
+)
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.run import LedgerEntry, Run
+from omnicascade.domain.json_text import items, mapping
+from omnicascade.usecases.find_customer import Customer
+from omnicascade.usecases.move_runs import ATTEMPTS
+from omnicascade.usecases.read_customer import iso, known_customer
+from omnicascade.usecases.start_run import begin, enter
+from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage
+from omnicascade.usecases.timer_port import RunTimer
+
+
+@dataclass(frozen=True, slots=True)
+class RunDesk:
+    """Everything that starts and shows runs."""
+
+    customers: CustomerStore
+    runs: RunStore
+    journeys: JourneyStore
+    timer: RunTimer
+
+    def start_runs(self, name: str, body: object, *, now: datetime, new_id: Callable[[], str]) -> dict[str, Any]:
+        """Start a journey for `{profile}` or `{profiles: […]}`; the answer names the executions.
+
+        Raises:
+            NotFoundError: no such journey, or one of the customers is not known; nobody was started.
+            ConflictError: no customer may enter (a live run, re-entry, hold-out); the message says why.
+            UnacceptableError: the body names nobody, or a segment.
+        """
+        journey = self.journeys.journey(name)
+        if journey is None:
+            raise NotFoundError(f"there is no journey {name}")
+        if not journey.active:
+            raise ConflictError(f"journey {name} is not active")
+        references = _references(body)
+        known = {reference: known_customer(reference, self.customers) for reference in references}
+        started = [
+            self._started(journey, reference, customer, f"by hand {new_id()}", now)
+            for reference, customer in known.items()
+        ]
+        first = next((one for one in started if "execution_arn" in one), None)
+        if first is None:
+            raise ConflictError(started[0]["message"], code=started[0]["code"])
+        return {"execution_arn": first["execution_arn"], "runs": started}
+
+    def _started(
+        self, journey: Journey, reference: str, customer: Customer, occasion: str, now: datetime
+    ) -> dict[str, Any]:
+        for _ in range(ATTEMPTS):
+            try:
+                entry = enter(journey, customer, occasion=occasion, event=None, runs=self.runs, now=now)
+            except StaleWriteError:
+                customer = known_customer(reference, self.customers)
+                continue
+            if entry.stored is None:
+                return {"profile": reference, "code": "not_entered", "message": entry.reason}
+            run = entry.stored.run
+            if run.status != "live":
+                return {"profile": reference, "run_id": run.run_id, "code": "not_entered", "message": run.reason}
+            arn = begin(entry.stored, journey, customer, self.journeys.deployment(), self.timer, now)
+            return {"profile": reference, "run_id": run.run_id, "execution_arn": arn}
+        raise StaleWriteError(f"{journey.name} keeps being entered by {reference}")
+
+    def show_runs(self, name: str, reference: str | None) -> dict[str, Any]:
+        """A customer's runs of a journey, newest first.
+
+        Raises:
+            InvalidInputError: no `profile` was given.
+            NotFoundError: no such customer.
+        """
+        if not reference:
+            raise InvalidInputError("`?profile=type:value` is needed", code="missing_profile", path="profile")
+        members = known_customer(reference, self.customers).profile.members
+        return {"runs": [run_response(run) for run in self.runs.runs_of(members, name)]}
+
+    def show_run(self, run_id: str) -> dict[str, Any]:
+        """One run with every decision and message.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        stored = self.runs.load(run_id) if run_id.count("_") >= 2 else None
+        if stored is None:
+            raise NotFoundError(f"there is no run {run_id}")
+        return run_response(stored.run)
+
+    def show_message(self, message_id: str) -> dict[str, Any]:
+        """A message by the provider's id.
+
+        Raises:
+            NotFoundError: no provider ever confirmed it.
+        """
+        message = self.runs.find_message(message_id)
+        if message is None:
+            raise NotFoundError(f"there is no message {message_id}")
+        return message_response(message)
+
+
+def _references(body: object) -> Sequence[str]:
+    given = mapping(body)
+    if "segment" in given:
+        problem = Problem("segment", "not_supported_yet", "segments come in a later version; name profiles")
+        raise UnacceptableError(problem.message, problems=[problem])
+    listed = [given["profile"]] if "profile" in given else list(items(given.get("profiles")))
+    if not listed or not all(isinstance(reference, str) and reference for reference in listed):
+        expected = 'expected {"profile": "email:ann@example.com"} or {"profiles": ["…"]}'
+        raise UnacceptableError(expected, problems=[Problem("profile", "missing_profile", expected)])
+    return listed
+
+
+def run_response(run: Run) -> dict[str, Any]:
+    """A run on the wire."""
+    return {
+        "run_id": run.run_id,
+        "journey": run.journey,
+        "version": run.version,
+        "profile_id": run.profile_id,
+        "key": run.key,
+        "status": run.status,
+        "outcome": run.outcome,
+        "reason": run.reason,
+        "started_at": iso(run.started_at),
+        "next_at": run.due and iso(run.due),
+        "ended_at": run.ended_at and iso(run.ended_at),
+        "converted_at": run.converted_at and iso(run.converted_at),
+        "decisions": [
+            {"at": iso(d.at), "step": d.step, "outcome": d.outcome, "reason": d.reason} for d in run.decisions
+        ],
+        "messages": [_entry(entry) for entry in run.ledger],
+    }
+
+
+def _entry(entry: LedgerEntry) -> dict[str, Any]:
+    return {
+        "message_id": entry.message_id,
+        "step": entry.step,
+        "channel": entry.channel.value,
+        "template": entry.template,
+        "to": entry.address.value,
+        "at": iso(entry.claimed_at),
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "provider_id": entry.provider_id,
+        "cost": entry.cost and {"amount": f"{entry.cost.amount:f}", "currency": entry.cost.currency},
+        "marks": sorted(entry.marks),
+        "answered_at": entry.answered_at and iso(entry.answered_at),
+    }
+
+
+def message_response(message: SentMessage) -> dict[str, Any]:
+    """A sent message on the wire."""
+    return {
+        "message_id": message.message_id,
+        "provider_id": message.provider_id,
+        "run_id": message.run_id,
+        "journey": message.journey,
+        "step": message.step,
+        "channel": message.channel,
+        "template": message.template,
+        "profile_id": message.profile_id,
+        "to": message.to,
+        "at": iso(message.at),
+        "outcome": message.outcome,
+        "cost": message.cost,
+    }

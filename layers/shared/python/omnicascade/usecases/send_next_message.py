@@ -1,0 +1,234 @@
+"""The one task of the state machine: move a run as far as it goes now, then wait for its next moment.
+
+Each message is claimed in the run before its provider is called, and the task token is stored in the same conditional
+write as the run's new revision: an event that comes in between makes the write fail, and the decision is taken again
+with what the event changed. So nothing is sent twice and no wake-up is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.errors import InvalidInputError, OmnicascadeError, StaleWriteError
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.journeys import engine
+from omnicascade.domain.journeys.engine import Send
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.run import Run
+from omnicascade.usecases.deliver_message import Delivery, PostOffice
+from omnicascade.usecases.find_customer import Customer, find_customer, node_of
+from omnicascade.usecases.move_runs import ATTEMPTS, outcome_of
+from omnicascade.usecases.start_run import enter
+from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage, StoredRun
+from omnicascade.usecases.timer_port import RunTimer
+
+TIMER_TOLERANCE = timedelta(seconds=2)
+"""A state's clock starts a moment before the function's: a timer that fires so much early is on time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the state machine hands over.
+
+    Attributes:
+        token: answers this task.
+        execution: the execution's name: the occasion of a run started by hand.
+        foreseen_s: the state's time-out: when it calls again by itself.
+        attempt: how often this state was retried after an error.
+        input: `journey` and `profile` as a person typed them; `run` and `waits` when we started it.
+    """
+
+    token: str
+    execution: str
+    foreseen_s: int
+    attempt: int
+    input: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunClerk:
+    """Everything that moves one run, bound once per process; `deployment` is read once per invocation."""
+
+    customers: CustomerStore
+    runs: RunStore
+    journeys: JourneyStore
+    timer: RunTimer
+    post: PostOffice
+    deployment: Deployment
+
+    def send_next_message(self, task: Task, now: datetime) -> None:
+        """Handle one task. May be repeated with the same or another token.
+
+        Raises:
+            RetryableSendError: a provider refused for now; the state machine calls again.
+            UnavailableError, StaleWriteError: call again.
+        """
+        try:
+            stored = self._run_of(task, now)
+            if isinstance(stored, str):
+                self.timer.finish(task.token, {"outcome": "not_entered", "reason": stored})
+                return
+            journey = self.journeys.journey(stored.run.journey, stored.run.version)
+            if journey is None:
+                self.timer.refuse(task.token, f"journey {stored.run.journey} has no version {stored.run.version}")
+                return
+            self._advance(task, stored, journey, now)
+        except InvalidInputError as error:
+            self.timer.refuse(task.token, error.message)
+
+    def _run_of(self, task: Task, now: datetime) -> StoredRun | str:
+        """The run the task is about, made if a person started the execution; or why there is none."""
+        run_id = task.input.get("run")
+        if run_id:
+            stored = self.runs.load(str(run_id))
+            if stored is None:
+                raise InvalidInputError(f"there is no run {run_id}")
+            return stored
+        journey = self._named_journey(task.input)
+        reference = task.input.get("profile")
+        if not isinstance(reference, str) or not reference:
+            raise InvalidInputError('the input needs "profile", such as "email:ann@example.com"')
+        for _ in range(ATTEMPTS):
+            customer = find_customer(node_of(reference), self.customers)
+            if customer is None:
+                raise InvalidInputError(f"there is no customer {reference}")
+            try:
+                entry = enter(journey, customer, occasion=task.execution, event=None, runs=self.runs, now=now)
+            except StaleWriteError:
+                continue
+            return entry.stored or entry.reason
+        raise StaleWriteError(f"{journey.name} keeps being entered by this customer")
+
+    def _named_journey(self, given: Mapping[str, Any]) -> Journey:
+        name = given.get("journey")
+        if not isinstance(name, str) or not name:
+            raise InvalidInputError('the input needs "journey", the name of a journey')
+        journey = self.journeys.journey(name)
+        if journey is None:
+            known = ", ".join(line.name for line in self.journeys.listing()) or "none yet"
+            raise InvalidInputError(f"there is no journey {name}; known: {known}")
+        if not journey.active:
+            raise InvalidInputError(f"journey {name} is not active")
+        return journey
+
+    def _advance(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
+        for _ in range(ATTEMPTS * (1 + len(journey.program))):
+            if stored.run.status != "live":
+                self.timer.finish(task.token, outcome_of(stored.run))
+                return
+            customer = self._customer_of(stored.run)
+            moment = _on_time(stored.run, now)
+            step = engine.advance(journey, stored.run, customer.profile, self.deployment, moment)
+            try:
+                if step.send is None:
+                    after = self.runs.save(stored, step.run, token=task.token)
+                    self._rest(task, after, journey, customer, now)
+                    return
+                claimed = self.runs.save(stored, step.run, token="")
+                stored = self._deliver(step.send, claimed, stored, journey, customer, task.attempt, now)
+            except StaleWriteError:
+                stored = self._reloaded(stored.run.run_id)
+        raise StaleWriteError(f"run {stored.run.run_id} keeps changing")
+
+    def _deliver(
+        self,
+        send: Send,
+        claimed: StoredRun,
+        unclaimed: StoredRun,
+        journey: Journey,
+        customer: Customer,
+        attempt: int,
+        now: datetime,
+    ) -> StoredRun:
+        """Call the provider for a claim and record what it said; gives the claim back when surely nothing was sent."""
+        run = claimed.run
+        try:
+            delivery = self.post.deliver(
+                send,
+                run=run,
+                journey=journey,
+                customer=customer,
+                deployment=self.deployment,
+                attempt=attempt,
+                now=now,
+            )
+        except OmnicascadeError as error:
+            if error.retryable:
+                self.runs.save(claimed, unclaimed.run, token="")
+            raise
+        if delivery.provider_id:
+            self.runs.note_message(_sent(send, run, delivery, now))
+        return self._recorded(send, claimed, journey, delivery, now)
+
+    def _recorded(
+        self, send: Send, claimed: StoredRun, journey: Journey, delivery: Delivery, now: datetime
+    ) -> StoredRun:
+        for _ in range(ATTEMPTS):
+            run = engine.record_outcome(
+                journey,
+                claimed.run,
+                send.message_id,
+                delivery.outcome,
+                now=now,
+                provider_id=delivery.provider_id,
+                cost=delivery.cost,
+                reason=delivery.reason,
+            )
+            if delivery.ended_by:
+                run = engine.apply(journey, run, delivery.ended_by, now) or run
+            try:
+                return self.runs.save(claimed, run, token="")
+            except StaleWriteError:
+                claimed = self._reloaded(claimed.run.run_id)
+        raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
+
+    def _rest(self, task: Task, stored: StoredRun, journey: Journey, customer: Customer, now: datetime) -> None:
+        """Leave the run to its timer, or answer the task at once where the timer would come at the wrong moment."""
+        run = stored.run
+        if run.status != "live" or run.due is None:
+            self.timer.finish(task.token, outcome_of(run))
+            return
+        remaining = ceil((run.due - now).total_seconds())
+        if abs(remaining - task.foreseen_s) > TIMER_TOLERANCE.total_seconds():
+            self.timer.wake(task.token, engine.foresee(journey, run, customer.profile, self.deployment, now))
+
+    def _customer_of(self, run: Run) -> Customer:
+        customer = find_customer(NodeId(run.profile_id), self.customers)
+        if customer is None:
+            raise InvalidInputError(f"the customer of run {run.run_id} is gone")
+        return customer
+
+    def _reloaded(self, run_id: str) -> StoredRun:
+        stored = self.runs.load(run_id)
+        if stored is None:
+            raise StaleWriteError(f"run {run_id} is gone")
+        return stored
+
+
+def _on_time(run: Run, now: datetime) -> datetime:
+    if run.due is not None and now < run.due <= now + TIMER_TOLERANCE:
+        return run.due
+    return now
+
+
+def _sent(send: Send, run: Run, delivery: Delivery, now: datetime) -> SentMessage:
+    cost = delivery.cost
+    return SentMessage(
+        provider_id=delivery.provider_id or "",
+        message_id=send.message_id,
+        run_id=run.run_id,
+        journey=run.journey,
+        step=send.step,
+        channel=send.channel.value,
+        template=send.template,
+        profile_id=run.profile_id,
+        to=send.address.value,
+        at=now,
+        outcome=delivery.outcome,
+        cost={"amount": f"{cost.amount:f}", "currency": cost.currency} if cost else {},
+    )

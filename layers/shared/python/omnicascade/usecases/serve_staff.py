@@ -1,0 +1,135 @@
+"""The staff API: which call does what, apart from how HTTP carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.json_text import parse_json
+from omnicascade.usecases.change_consent import change_consent
+from omnicascade.usecases.manage_journeys import Workshop
+from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.openapi import openapi_document
+from omnicascade.usecases.ports import EventQueue
+from omnicascade.usecases.read_customer import (
+    consent_response,
+    explain_response,
+    known_customer,
+    profile_response,
+    timeline_response,
+)
+from omnicascade.usecases.store_ports import CustomerStore, EventStore
+
+
+class DeploymentSettings(Protocol):
+    """What the deployment was configured with."""
+
+    def deployment(self) -> Deployment:
+        """The settings that rules read."""
+        ...
+
+    def sources(self) -> Sequence[Mapping[str, Any]]:
+        """Every source with its write key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRequest:
+    """One call: the route as `contracts.ROUTES` writes it, and what came with it (path parameters decoded)."""
+
+    route: str
+    path: Mapping[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: str = ""
+
+
+type Answer = tuple[int, dict[str, Any]]
+"""HTTP status and JSON body."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffDesk:
+    """Answers every staff call; raises `InvalidInputError` for what the caller must change."""
+
+    customers: CustomerStore
+    events: EventStore
+    queue: EventQueue
+    settings: DeploymentSettings
+    workshop: Workshop
+    runs: RunDesk
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+
+    def answer(self, request: StaffRequest) -> Answer:
+        """Carry out one call.
+
+        Raises:
+            InvalidInputError: a 4xx with code, message and the problems.
+            UnavailableError: try again.
+        """
+        return _CALLS[request.route](self, request)
+
+    def profile(self, request: StaffRequest) -> Answer:
+        """The profile."""
+        customer = known_customer(request.path["id"], self.customers)
+        return 200, profile_response(customer.profile, self.settings.deployment())
+
+    def timeline(self, request: StaffRequest) -> Answer:
+        """A page of the timeline."""
+        customer = known_customer(request.path["id"], self.customers)
+        return 200, timeline_response(customer, self.events, request.query.get("limit"), request.query.get("cursor"))
+
+    def explain(self, request: StaffRequest) -> Answer:
+        """Why these identifiers are together."""
+        return 200, explain_response(known_customer(request.path["id"], self.customers))
+
+    def consent(self, request: StaffRequest) -> Answer:
+        """What the customer said."""
+        return 200, consent_response(known_customer(request.path["id"], self.customers).profile)
+
+    def put_consent(self, request: StaffRequest) -> Answer:
+        """Record what the customer said; it holds as soon as the events are stored."""
+        customer = known_customer(request.path["id"], self.customers)
+        queued = change_consent(
+            customer,
+            parse_json(request.body),
+            deployment=self.settings.deployment(),
+            queue=self.queue,
+            now=self.clock(),
+            new_id=self.new_id,
+        )
+        return 202, {"success": True, "events": queued}
+
+    def start_runs(self, request: StaffRequest) -> Answer:
+        """Start runs by hand."""
+        body = parse_json(request.body)
+        return 202, self.runs.start_runs(request.path["name"], body, now=self.clock(), new_id=self.new_id)
+
+
+_CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
+    "GET /openapi.json": lambda _desk, _request: (200, openapi_document()),
+    "GET /v1/profiles/{id}": StaffDesk.profile,
+    "GET /v1/profiles/{id}/events": StaffDesk.timeline,
+    "GET /v1/profiles/{id}/explain": StaffDesk.explain,
+    "GET /v1/profiles/{id}/consent": StaffDesk.consent,
+    "PUT /v1/profiles/{id}/consent": StaffDesk.put_consent,
+    "GET /v1/journeys": lambda desk, _request: (200, desk.workshop.list_journeys()),
+    "GET /v1/journeys/schema": lambda desk, _request: (200, desk.workshop.schema()),
+    "GET /v1/journeys/{name}": lambda desk, r: (200, desk.workshop.show_journey(r.path["name"])),
+    "PUT /v1/journeys/{name}": lambda desk, r: (200, desk.workshop.put_journey(r.path["name"], r.body)),
+    "POST /v1/journeys/{name}/runs": StaffDesk.start_runs,
+    "GET /v1/journeys/{name}/runs": lambda desk, r: (
+        200,
+        desk.runs.show_runs(r.path["name"], r.query.get("profile")),
+    ),
+    "GET /v1/runs/{run_id}": lambda desk, r: (200, desk.runs.show_run(r.path["run_id"])),
+    "GET /v1/messages/{message_id}": lambda desk, r: (200, desk.runs.show_message(r.path["message_id"])),
+    "GET /v1/templates": lambda desk, _request: (200, desk.workshop.list_templates()),
+    "GET /v1/templates/{name}": lambda desk, r: (200, desk.workshop.show_template(r.path["name"])),
+    "PUT /v1/templates/{name}": lambda desk, r: (200, desk.workshop.put_template(r.path["name"], r.body)),
+    "GET /v1/sources": lambda desk, _request: (200, {"sources": list(desk.settings.sources())}),
+}
+"""Every route of `contracts.ROUTES` that the staff function serves."""

@@ -1,0 +1,43 @@
+"""The stream's reader, wired: the table and the runs' timer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omnicascade.adapters.configuration_store import DynamoConfigurationStore
+from omnicascade.adapters.customer_store import DynamoCustomerStore
+from omnicascade.adapters.dynamo import Table
+from omnicascade.adapters.event_store import event_from
+from omnicascade.adapters.run_store import DynamoRunStore
+from omnicascade.adapters.step_functions import StepFunctionsTimer
+from omnicascade.settings import Settings
+from omnicascade.usecases.move_runs import JourneyDesk
+from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
+from omnicascade.wiring.clients import client
+from omnicascade.wiring.clock import now
+
+
+class Projector:
+    """`project_profiles` for one deployment, at the present moment."""
+
+    def __init__(self, settings: Settings) -> None:
+        table = Table(client("dynamodb"), settings.table)
+        self._customers = DynamoCustomerStore(table)
+        self._runs = DynamoRunStore(table)
+        self._configuration = DynamoConfigurationStore(table)
+        self._timer = StepFunctionsTimer(client("stepfunctions"), settings.state_machine_arn)
+
+    def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
+        """Handle stream records that are inserts of events. See `project_profiles`."""
+        desk = JourneyDesk(
+            customers=self._customers,
+            runs=self._runs,
+            journeys=self._configuration,
+            timer=self._timer,
+            listing=self._configuration.listing(),
+            deployment=self._configuration.deployment(),
+        )
+        arrivals = [
+            Arrival(event_from(record["dynamodb"]["NewImage"]), record["dynamodb"]["SequenceNumber"])
+            for record in records
+        ]
+        return project_profiles(arrivals, customers=self._customers, desk=desk, now=now())

@@ -1,0 +1,69 @@
+"""The state machine's task, wired: the table, the providers, and the runs' timer."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from omnicascade.adapters.configuration_store import DynamoConfigurationStore
+from omnicascade.adapters.customer_store import DynamoCustomerStore
+from omnicascade.adapters.dynamo import Table
+from omnicascade.adapters.event_store import DynamoEventStore
+from omnicascade.adapters.events_queue import SqsEventQueue
+from omnicascade.adapters.liquid_renderer import LiquidRenderer
+from omnicascade.adapters.pinpoint_push import PinpointPushSender
+from omnicascade.adapters.run_store import DynamoRunStore
+from omnicascade.adapters.ses_email import SesEmailSender
+from omnicascade.adapters.sns_sms import SnsSmsSender
+from omnicascade.adapters.step_functions import StepFunctionsTimer
+from omnicascade.settings import Settings
+from omnicascade.usecases.deliver_message import PostOffice
+from omnicascade.usecases.send_next_message import RunClerk, Task
+from omnicascade.wiring.clients import client, one_attempt_client
+from omnicascade.wiring.clock import now
+from omnicascade.wiring.links import link_tokens
+
+
+class Sender:
+    """`send_next_message` for one deployment, at the present moment."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._table = Table(client("dynamodb"), settings.table)
+        self._configuration = DynamoConfigurationStore(self._table)
+        self._post = self._post_office()
+
+    def __call__(self, payload: Mapping[str, Any]) -> None:
+        """Handle the payload that the state machine sends. See `RunClerk.send_next_message`."""
+        task = Task(
+            token=payload["token"],
+            execution=f"{payload['execution']}@{payload['started']}",
+            foreseen_s=int(payload["foreseen_s"]),
+            attempt=int(payload["attempt"]),
+            input=payload["input"],
+        )
+        clerk = RunClerk(
+            customers=DynamoCustomerStore(self._table),
+            runs=DynamoRunStore(self._table),
+            journeys=self._configuration,
+            timer=self._timer,
+            post=self._post,
+            deployment=self._configuration.deployment(),
+        )
+        clerk.send_next_message(task, now())
+
+    @cached_property
+    def _timer(self) -> StepFunctionsTimer:
+        return StepFunctionsTimer(client("stepfunctions"), self._settings.state_machine_arn)
+
+    def _post_office(self) -> PostOffice:
+        settings = self._settings
+        return PostOffice(
+            events=DynamoEventStore(self._table),
+            queue=SqsEventQueue(client("sqs"), settings.events_queue_url),
+            templates=self._configuration,
+            renderer=LiquidRenderer(),
+            links=link_tokens(settings),
+            email=SesEmailSender(one_attempt_client("sesv2"), settings.email_from, settings.ses_configuration_set),
+            sms=SnsSmsSender(one_attempt_client("sns"), settings.sms_sender_id, settings.sms_max_price_usd),
+            push=PinpointPushSender(one_attempt_client("pinpoint"), settings.push_application_id),
+        )

@@ -1,0 +1,36 @@
+"""The staff API, wired: the table, the events queue and the runs' timer."""
+
+from uuid import uuid4
+
+from omnicascade.adapters.configuration_store import DynamoConfigurationStore
+from omnicascade.adapters.customer_store import DynamoCustomerStore
+from omnicascade.adapters.dynamo import Table
+from omnicascade.adapters.event_store import DynamoEventStore
+from omnicascade.adapters.events_queue import SqsEventQueue
+from omnicascade.adapters.liquid_renderer import LiquidRenderer
+from omnicascade.adapters.run_store import DynamoRunStore
+from omnicascade.adapters.step_functions import StepFunctionsTimer
+from omnicascade.settings import Settings
+from omnicascade.usecases.manage_journeys import Workshop
+from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.serve_staff import StaffDesk
+from omnicascade.wiring.clients import client
+from omnicascade.wiring.clock import now
+
+
+def staff_desk(settings: Settings) -> StaffDesk:
+    """The staff API's desk for one deployment."""
+    table = Table(client("dynamodb"), settings.table)
+    customers, configuration = DynamoCustomerStore(table), DynamoConfigurationStore(table)
+    runs = DynamoRunStore(table)
+    timer = StepFunctionsTimer(client("stepfunctions"), settings.state_machine_arn)
+    return StaffDesk(
+        customers=customers,
+        events=DynamoEventStore(table),
+        queue=SqsEventQueue(client("sqs"), settings.events_queue_url),
+        settings=configuration,
+        workshop=Workshop(configuration, configuration, LiquidRenderer().check),
+        runs=RunDesk(customers, runs, configuration, timer),
+        clock=now,
+        new_id=lambda: str(uuid4()),
+    )
