@@ -27,10 +27,9 @@ class Wire:
 
     def answer(self, status: int, body: str, **headers: str) -> None:
         """Queue an answer."""
-        raw = HTTPResponse(body=BytesIO(body.encode()), preload_content=False)
-        self.answers.append(
-            AWSResponse("https://aws.test/", status, {"x-amzn-requestid": "r", **headers}, cast("Any", raw))
-        )
+        raw: Any = HTTPResponse(body=BytesIO(body.encode()), preload_content=False)
+        told = cast("Any", {"x-amzn-requestid": "r", **headers})
+        self.answers.append(AWSResponse("https://aws.test/", status, told, raw))
 
     def json(self, status: int, body: object, error: str = "") -> None:
         """Queue a JSON answer; `error` names the error type as rest-json services do."""
