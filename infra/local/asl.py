@@ -1,8 +1,8 @@
 """The Amazon States Language, as far as journeys need it: one JSONata machine, run on virtual time.
 
 States: Task (Lambda, with or without a task token), Choice, Wait, Pass, Succeed, Fail; Assign, Output, Retry, Catch,
-TimeoutSeconds and HeartbeatSeconds. What is missing is refused when the machine is created, not discovered in a run: Map,
-Parallel, JSONPath, other services. Retry jitter is left out: a run must be the same twice.
+TimeoutSeconds and HeartbeatSeconds. What is missing is refused when the machine is created, not discovered in a run:
+Map, Parallel, JSONPath, other services. Retry jitter is left out: a run must be the same twice.
 
 Source: https://states-language.net/spec.html and AWS Step Functions developer guide, "Transforming data with JSONata",
 both as known on 2026-11-21; checked against moto's executor in tests/local/test_asl_against_moto.py.

@@ -1,7 +1,7 @@
 """The providers: SES v2 for e-mail, SNS for text messages, Pinpoint for push. They accept, refuse or lose as AWS does.
 
-Whatever they accept goes to the outbox whole. What only AWS knows about addresses (bounces, complaints) is played by acts on
-a message, not here.
+Whatever they accept goes to the outbox whole. What only AWS knows about addresses (bounces, complaints) is played by
+acts on a message, not here.
 """
 
 import json

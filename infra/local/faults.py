@@ -1,7 +1,8 @@
 """Where trouble enters: one object asked at every AWS call and every delivery.
 
-AWS promises at-least-once delivery and no order between partitions; a stack that delivers everything once and in order would
-hide the bugs that matter. The default makes no trouble; `SeededDeliveries` makes the same trouble again for the same seed.
+AWS promises at-least-once delivery and no order between partitions; a stack that delivers everything once and in order
+would hide the bugs that matter. The default makes no trouble; `SeededDeliveries` makes the same trouble again for the
+same seed.
 """
 
 import random

@@ -108,20 +108,27 @@ class Gateway:
         fake = self._fakes.get(service)
         answer = fake(_call(service, operation, request)) if fake else None
         if answer is not None:
-            return AWSResponse(request.url, answer.status, dict(answer.headers), _Raw(answer.body))
+            return _response(request.url, answer.status, answer.headers, answer.body)
         mocked = botocore_stubber.process_request(request)
         if mocked is None:
             return None
         status, headers, body = mocked
-        return AWSResponse(request.url, status, headers, _Raw(body.encode() if isinstance(body, str) else body))
+        return _response(request.url, status, headers, body.encode() if isinstance(body, str) else body)
 
 
 _open: Final[list[Gateway]] = []
 
 
+def _response(url: str, status: int, headers: Mapping[str, str], body: bytes) -> AWSResponse:
+    given: Any = dict(headers)
+    return AWSResponse(url, status, given, _Raw(body))
+
+
 def _call(service: str, operation: str, request: AWSPreparedRequest) -> Call:
-    body = request.body or b""
-    raw = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
+    body: Any = request.body or b""
+    raw = (
+        body.encode() if isinstance(body, str) else bytes(body if isinstance(body, bytes | bytearray) else body.read())
+    )
     headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
     return Call(service, operation, str(request.method), urlsplit(request.url).path, headers, raw)
 

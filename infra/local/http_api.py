@@ -1,7 +1,9 @@
-"""The HTTP API as a handler sees it: which route takes a request, the event it makes of it, the response it makes of the answer.
+"""The HTTP API as a handler sees it: which route takes a request, the event it makes of it, the response it makes of
+the answer.
 
-Sources, all read 2026-11-21: API Gateway developer guide, "Working with AWS Lambda proxy integrations for HTTP APIs" (payload
-format 2.0) and "Working with routes for HTTP APIs" (the most specific route wins). HTTP APIs hand over the path decoded.
+Sources, all read 2026-11-21: API Gateway developer guide, "Working with AWS Lambda proxy integrations for HTTP APIs"
+(payload format 2.0) and "Working with routes for HTTP APIs" (the most specific route wins). HTTP APIs hand over the
+path decoded.
 """
 
 import base64
@@ -10,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote
 
 BODY_LIMIT_BYTES: Final = 10 * 1024 * 1024
@@ -194,11 +196,13 @@ def api_response(answer: Any) -> Response:
     """
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return Response.of(answer)
-    fields: dict[str, Any] = answer
-    text = fields.get("body") or ""
-    body = base64.b64decode(text) if fields.get("isBase64Encoded") else str(text).encode()
-    headers = [(str(key).lower(), str(value)) for key, value in (fields.get("headers") or {}).items()]
-    headers += [("set-cookie", cookie) for cookie in fields.get("cookies") or []]
+    fields: Mapping[str, Any] = cast("dict[str, Any]", answer)
+    text = str(fields.get("body") or "")
+    body = base64.b64decode(text) if fields.get("isBase64Encoded") else text.encode()
+    named: Mapping[str, Any] = fields.get("headers") or {}
+    cookies: Sequence[str] = fields.get("cookies") or []
+    headers = [(key.lower(), str(value)) for key, value in named.items()]
+    headers += [("set-cookie", cookie) for cookie in cookies]
     if body and not any(key == "content-type" for key, _ in headers):
         headers.append(("content-type", "text/plain; charset=utf-8"))
     return Response(int(fields["statusCode"]), headers, body)

@@ -6,9 +6,10 @@ import json
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from infra.local.gateway import Gateway
 from infra.local.http_api import BODY_LIMIT_BYTES, ApiRoute, Request, Response, Routes, api_event, api_response
@@ -88,13 +89,17 @@ class HttpEdge:
         try:
             return api_response(answer.payload)
         except (ValueError, TypeError) as error:
-            log.error("%s answered %s with something unusable: %s", match.route.function, match.route.key, error)
+            log.error("%s answered %s with something unusable: %s", match.route.function, match.route.key, error)  # noqa: TRY400 - a handler's fault
             return Response.of({"message": "Internal Server Error"}, 500)
 
     def _aws_call(self, request: Request, service: str) -> Response:
         host = f"{service}.{self._region}.amazonaws.com" if service != "s3" else "s3.amazonaws.com"
-        headers = dict(request.headers) | {"Host": host}
-        prepared = AWSPreparedRequest(request.method, f"https://{host}{request.target}", headers, request.body, False)  # noqa: FBT003 - botocore's own signature
+        headers: Any = HTTPHeaders()
+        for name, value in [*request.headers, ("Host", host)]:
+            headers[name] = value
+        prepared = AWSPreparedRequest(
+            request.method, f"https://{host}{request.target}", headers, request.body, stream_output=False
+        )
         target = request.header("x-amz-target") or ""
         answer = self._gateway.answer(_EVENT_NAMES.get(service, service), target.rpartition(".")[2], prepared)
         if answer is None:

@@ -1,8 +1,8 @@
 """Runs the deployed handlers in this process, each as if it had a process of its own.
 
 A Lambda function has its own modules, its own environment and its own output. Here a function gets its own copies of
-`functions.*` and `omnicascade.*` (what they cache at cold start, they cache for themselves) and its environment for the time
-of a call. Everything else, the SDK above all, is shared, which is what makes a cold start take milliseconds.
+`functions.*` and `omnicascade.*` (what they cache at cold start, they cache for themselves) and its environment for
+the time of a call. Everything else, the SDK above all, is shared, which is what makes a cold start take milliseconds.
 
 Not imitated: memory and CPU by size, time-outs that kill, the 6 MB limit of a payload.
 """
@@ -159,13 +159,16 @@ class LambdaRuntime:
 
     @contextlib.contextmanager
     def _as_function(self, function: FunctionDefinition) -> Generator[None]:
-        with _environment(self._environment(function)), self._modules(function.name):
-            with capture(lambda line: self._keep(function.name, line)):
-                self._depth += 1
-                try:
-                    yield
-                finally:
-                    self._depth -= 1
+        with (
+            _environment(self._environment(function)),
+            self._modules(function.name),
+            capture(lambda line: self._keep(function.name, line)),
+        ):
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
 
     @contextlib.contextmanager
     def _modules(self, name: str) -> Generator[None]:
@@ -199,8 +202,8 @@ class LambdaRuntime:
 
     def _keep(self, name: str, line: str) -> None:
         self.logs[name].append(line)
-        if self._verbose:
-            sys.__stderr__ and print(f"{name}: {line}", file=sys.__stderr__)  # noqa: T201 - asked for by --verbose
+        if self._verbose and sys.__stderr__:
+            sys.__stderr__.write(f"{name}: {line}\n")
 
 
 def _own_modules() -> Iterator[str]:

@@ -49,7 +49,7 @@ class Controlled(Protocol):
         ...
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code = status, code
@@ -79,7 +79,7 @@ class LocalApi:
             if found := _ACT.fullmatch(request.path):
                 return self._act(request, found["id"], found["act"])
             return self._route(request)(request)
-        except _Refused as refusal:
+        except _RefusedError as refusal:
             return Response.error(refusal.status, refusal.code, str(refusal))
 
     def messages(self, *, profile: str | None = None, channel: str | None = None) -> list[dict[str, Any]]:
@@ -109,8 +109,8 @@ class LocalApi:
         if route is None:
             known = ", ".join(f"{method} {path}" for method, path in self._routes)
             if any(path == request.path for _, path in self._routes):
-                raise _Refused(405, "method_not_allowed", f"the controls are {known}")
-            raise _Refused(404, "not_found", f"the controls are {known}, POST /local/messages/{{id}}/{{act}}")
+                raise _RefusedError(405, "method_not_allowed", f"the controls are {known}")
+            raise _RefusedError(404, "not_found", f"the controls are {known}, POST /local/messages/{{id}}/{{act}}")
         return route
 
     def _messages(self, request: Request) -> Response:
@@ -119,14 +119,16 @@ class LocalApi:
 
     def _act(self, request: Request, message_id: str, act: str) -> Response:
         if request.method != "POST":
-            raise _Refused(405, "method_not_allowed", "acts are POST requests")
+            raise _RefusedError(405, "method_not_allowed", "acts are POST requests")
         message = self._stack.outbox.find(message_id)
         if message is None:
-            raise _Refused(404, "unknown_message", f"no message {message_id} was sent; GET /local/messages lists them")
+            raise _RefusedError(
+                404, "unknown_message", f"no message {message_id} was sent; GET /local/messages lists them"
+            )
         try:
             self._acts.perform(act, message, _body(request))
         except ImpossibleActError as error:
-            raise _Refused(409, "impossible_act", str(error)) from error
+            raise _RefusedError(409, "impossible_act", str(error)) from error
         return Response.of({"done": act})
 
     def _reset(self, request: Request) -> Response:
@@ -147,9 +149,9 @@ class LocalApi:
         try:
             duration = parse_duration(_body(request).get("advance"))
         except DurationError as error:
-            raise _Refused(400, "bad_duration", str(error)) from error
+            raise _RefusedError(400, "bad_duration", str(error)) from error
         if duration > _LONGEST:
-            raise _Refused(400, "bad_duration", f"the clock moves at most {_LONGEST.days} days at a time")
+            raise _RefusedError(400, "bad_duration", f"the clock moves at most {_LONGEST.days} days at a time")
         self._stack.advance(duration)
         return Response.of({"now": _iso(self._stack.now())})
 
@@ -169,9 +171,9 @@ def _body(request: Request) -> Mapping[str, Any]:
     try:
         value = json.loads(request.body or b"{}")
     except ValueError as error:
-        raise _Refused(400, "malformed", f"the body is no JSON: {error}") from error
+        raise _RefusedError(400, "malformed", f"the body is no JSON: {error}") from error
     if not isinstance(value, dict):
-        raise _Refused(400, "malformed", "the body is no JSON object")
+        raise _RefusedError(400, "malformed", "the body is no JSON object")
     return cast("Mapping[str, Any]", value)
 
 

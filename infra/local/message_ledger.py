@@ -1,4 +1,6 @@
-"""What the product itself knows of a message: asked of its staff API, so that nothing is told here that it would not tell."""
+"""What the product itself knows of a message: asked of its staff API, so that nothing is told here that it would not
+tell.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

@@ -1,7 +1,8 @@
 """What this stack needs of moto beyond its API: a clean start, virtual time, and the records of a table's stream.
 
-moto reads the time in one place, so visibility time-outs, delays and timestamps follow the virtual clock when that place does.
-Its stream API cannot be used in process; its records are there all the same. Nothing else reaches into moto.
+moto reads the time in one place, so visibility time-outs, delays and timestamps follow the virtual clock when that
+place does. Its stream API cannot be used in process; its records are there all the same. Nothing else reaches into
+moto.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """SQS event source mappings: from a queue to a function, with Lambda's promises about failures.
 
-A batch is filled from the queue as far as it has messages; batching windows are not waited for. What the function takes is
-deleted; what it fails on becomes visible again after the queue's visibility timeout, on virtual time, and moves to the
-dead-letter queue after the queue's maxReceiveCount, which is moto's doing.
+A batch is filled from the queue as far as it has messages; batching windows are not waited for. What the function
+takes is deleted; what it fails on becomes visible again after the queue's visibility timeout, on virtual time, and
+moves to the dead-letter queue after the queue's maxReceiveCount, which is moto's doing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,13 +92,24 @@ class QueuePoller:
 
 def failed_ids(payload: Any, ids: Sequence[str]) -> set[str]:
     """Which of `ids` a function answered as failed; an answer out of form fails them all, as on AWS."""
+    failures = reported_failures(payload)
+    if failures is None or not set(failures) <= set(ids):
+        return set(ids)
+    return set(failures)
+
+
+def reported_failures(payload: Any) -> Sequence[str] | None:
+    """The identifiers under `batchItemFailures`; an empty answer means none, None means an answer out of form."""
     if not payload:
-        return set()
-    failures = payload.get("batchItemFailures") if isinstance(payload, dict) else None
-    if failures is None:
-        return set() if isinstance(payload, dict) else set(ids)
-    named = {str((failure or {}).get("itemIdentifier") or "") for failure in failures}
-    return named if named <= set(ids) else set(ids)
+        return []
+    if not isinstance(payload, dict):
+        return None
+    failures: list[Any] = cast("dict[str, Any]", payload).get("batchItemFailures") or []
+    return [_identifier(failure) for failure in failures]
+
+
+def _identifier(failure: Any) -> str:
+    return str(failure.get("itemIdentifier") or "") if isinstance(failure, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
 def _record(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """One thing at a time, in an order that can be repeated: the heart of the embedded stack.
 
-Everything that happens is either a timer (an execution's time-out, a message visible again) or a unit of work of a source
-(a queue's or a stream's next batch). The scheduler runs them one by one under one lock: timers first, by due moment and then
-by the order they were set, then the sources in the order they were added. Threads of the HTTP edge take the same lock, so
-no two handlers ever run at once. Setting a timer takes another, short lock: a handler's own threads may do it.
+Everything that happens is either a timer (an execution's time-out, a message visible again) or a unit of work of a
+source (a queue's or a stream's next batch). The scheduler runs them one by one under one lock: timers first, by due
+moment and then by the order they were set, then the sources in the order they were added. Threads of the HTTP edge
+take the same lock, so no two handlers ever run at once. Setting a timer takes another, short lock: a handler's own
+threads may do it.
 """
 
 import heapq

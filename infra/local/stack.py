@@ -79,7 +79,7 @@ class Stack:
         self._template = template
         self._start = start
         self._faults = faults or NoFaults()
-        self._progress = progress or (lambda _text: None)
+        self._progress: Progress = progress or _silent
         self._document = Template.load(template)
         self._exit = contextlib.ExitStack()
         self._server: HttpServer | None = None
@@ -267,7 +267,8 @@ class Stack:
         self._compose()
         self._made.make_all()
         for function in self.inventory.functions.values():
-            self._runtime.register(function)
+            if function.runtime.startswith("python"):  # CDK's own, which runs triggers, is Node: we run them ourselves
+                self._runtime.register(function)
         self.edge.publish(self.inventory.routes)
         for source in event_sources(
             self.inventory,
@@ -349,3 +350,7 @@ class Stack:
         answer = self._runtime.invoke(name, event)
         if answer.failed:
             log.error("%s failed in the background: %s", name, answer.payload.get("errorMessage"))
+
+
+def _silent(_text: str) -> None:
+    """Report no progress."""

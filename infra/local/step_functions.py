@@ -34,7 +34,7 @@ _DETAILS: Final = {
 }
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
@@ -78,7 +78,7 @@ class StepFunctions:
         """
         try:
             return self._started(machine_arn, value, name)
-        except _Refused as refusal:
+        except _RefusedError as refusal:
             kind = LookupError if refusal.code == "StateMachineDoesNotExist" else ValueError
             raise kind(str(refusal)) from refusal
 
@@ -89,7 +89,7 @@ class StepFunctions:
             return Answer.error("UnknownOperationException", f"the embedded stack does not serve {call.operation}")
         try:
             return Answer.of(operation(call.json()))
-        except _Refused as refusal:
+        except _RefusedError as refusal:
             return Answer.error(refusal.code, str(refusal))
         except TokenError as refusal:
             return Answer.error(refusal.code, str(refusal))
@@ -98,12 +98,12 @@ class StepFunctions:
         machine = self._machine(machine_arn)
         name = name or str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         if not _NAME.fullmatch(name):
-            raise _Refused("InvalidName", f"Invalid Name: '{name}'")
+            raise _RefusedError("InvalidName", f"Invalid Name: '{name}'")
         arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{name}"
         if existing := self._executions.get(arn):
             if existing.running and existing.input == value:
                 return existing
-            raise _Refused("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
+            raise _RefusedError("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         execution = Execution(arn, name, machine.arn, value, self._clock.now())
         self._executions[arn] = execution
         self._runner.start(machine, execution)
@@ -111,12 +111,12 @@ class StepFunctions:
 
     def _machine(self, arn: str) -> Machine:
         if arn not in self._machines:
-            raise _Refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
+            raise _RefusedError("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{arn}'")
         return self._machines[arn]
 
     def _execution(self, arn: str) -> Execution:
         if arn not in self._executions:
-            raise _Refused("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+            raise _RefusedError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
         return self._executions[arn]
 
     def _op_start_execution(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _parsed(text: str, code: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise _Refused(code, f"Invalid JSON: '{error}'") from error
+        raise _RefusedError(code, f"Invalid JSON: '{error}'") from error
 
 
 def _stamp(moment: datetime | None) -> float | None:

@@ -1,9 +1,9 @@
 """DynamoDB stream event source mappings: in order, from the first record on, with Lambda's rules for failures.
 
-Records are read from moto's stream in this process, each mapping with a cursor of its own. A failed batch is retried, halved
-first where the mapping bisects, from the checkpoint where the function reports one; when the retries are used up a note
-about it goes to the on-failure queue and the stream goes on. Batching windows and Lambda's pause between retries are left
-out: nothing else runs until a failing batch is through, as in one shard.
+Records are read from moto's stream in this process, each mapping with a cursor of its own. A failed batch is retried,
+halved first where the mapping bisects, from the checkpoint where the function reports one; when the retries are used
+up a note about it goes to the on-failure queue and the stream goes on. Batching windows and Lambda's pause between
+retries are left out: nothing else runs until a failing batch is through, as in one shard.
 
 Source: AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" (retries, bisect, checkpoints), 2026-11-21.
 """
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from infra.local.event_filter import wanted_by
 from infra.local.faults import Faults
 from infra.local.lambda_runtime import Invocation, LambdaRuntime
+from infra.local.queues import reported_failures
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -107,14 +108,13 @@ class StreamReader:
         """The index of the first record to deliver again; None when all are done."""
         if answer.failed:
             return 0
-        if not self._mapping.partial_failures or not answer.payload:
+        if not self._mapping.partial_failures:
             return None
-        failures = answer.payload.get("batchItemFailures") if isinstance(answer.payload, dict) else [{}]
-        if not failures:
-            return None
+        failures = reported_failures(answer.payload)
+        if failures is None:
+            return 0
         places = {record["dynamodb"]["SequenceNumber"]: index for index, record in enumerate(batch)}
-        named = [places.get(str((failure or {}).get("itemIdentifier") or "")) for failure in failures]
-        return 0 if None in named else min(place for place in named if place is not None)
+        return min((places.get(sequence_number, 0) for sequence_number in failures), default=None)
 
     def _give_up(self, batch: Sequence[Mapping[str, Any]]) -> None:
         if self._mapping.failure_queue_url is None:

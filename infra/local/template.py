@@ -1,7 +1,7 @@
 """Reads the synthesized template: resolves its references by making what they refer to, when they are first needed.
 
-Lazy and recursive, so neither DependsOn nor an order of resources matters. A type without a maker is an error that names it:
-what is deployed and what is run here must not drift apart in silence.
+Lazy and recursive, so neither DependsOn nor an order of resources matters. A type without a maker is an error that
+names it: what is deployed and what is run here must not drift apart in silence.
 """
 
 import json
@@ -184,29 +184,31 @@ class Template:
         return attributes[attribute]
 
     def _function(self, name: str, argument: Any) -> Any:
-        match name:
-            case "Fn::GetAtt":
-                logical_id, attribute = argument if isinstance(argument, list) else str(argument).split(".", 1)
-                return self._attribute(str(logical_id), str(attribute))
-            case "Fn::Join":
-                return str(argument[0]).join(str(part) for part in self.resolve(argument[1]))
-            case "Fn::Sub":
-                return self._substitute(argument)
-            case "Fn::Select":
-                return self.resolve(argument[1])[int(self.resolve(argument[0]))]
-            case "Fn::Split":
-                return str(self.resolve(argument[1])).split(argument[0])
-            case "Fn::If":
-                return self.resolve(argument[1] if self._condition(argument[0]) else argument[2])
-            case "Fn::FindInMap":
-                first, second, third = (self.resolve(part) for part in argument)
-                return self._document["Mappings"][first][second][third]
-            case _:
-                msg = f"the embedded stack does not resolve {name}"
-                raise TemplateError(msg)
+        known: Mapping[str, Callable[[Any], Any]] = {
+            "Fn::FindInMap": self._find_in_map,
+            "Fn::GetAtt": self._get_att,
+            "Fn::If": lambda given: self.resolve(given[1] if self._condition(given[0]) else given[2]),
+            "Fn::Join": lambda given: str(given[0]).join(str(part) for part in self.resolve(given[1])),
+            "Fn::Select": lambda given: self.resolve(given[1])[int(self.resolve(given[0]))],
+            "Fn::Split": lambda given: str(self.resolve(given[1])).split(given[0]),
+            "Fn::Sub": self._substitute,
+        }
+        if name not in known:
+            msg = f"the embedded stack does not resolve {name}"
+            raise TemplateError(msg)
+        return known[name](argument)
+
+    def _get_att(self, argument: Any) -> str:
+        logical_id, attribute = cast("list[str]", argument if isinstance(argument, list) else argument.split(".", 1))
+        return self._attribute(logical_id, attribute)
+
+    def _find_in_map(self, argument: list[Any]) -> Any:
+        first, second, third = (self.resolve(part) for part in argument)
+        return self._document["Mappings"][first][second][third]
 
     def _substitute(self, argument: Any) -> str:
-        text, given = (argument[0], self.resolve(argument[1])) if isinstance(argument, list) else (argument, {})
+        parts = cast("list[Any]", argument if isinstance(argument, list) else [argument, {}])
+        given: Mapping[str, Any] = self.resolve(parts[1])
 
         def replace(found: re.Match[str]) -> str:
             name = found[1]
@@ -217,7 +219,7 @@ class Template:
             logical_id, dot, attribute = name.partition(".")
             return str(self._attribute(logical_id, attribute) if dot else self._ref(name))
 
-        return re.sub(r"\$\{([^}]+)\}", replace, str(text))
+        return re.sub(r"\$\{([^}]+)\}", replace, str(parts[0]))
 
     def _condition(self, name: str) -> bool:
         return self._truth(self._document["Conditions"][name])
