@@ -12,7 +12,6 @@ from omnicascade.domain.json_text import parse_json
 from omnicascade.usecases.change_consent import change_consent
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
-from omnicascade.usecases.openapi import openapi_document
 from omnicascade.usecases.ports import EventQueue
 from omnicascade.usecases.read_customer import (
     consent_response,
@@ -62,6 +61,7 @@ class StaffDesk:
     runs: RunDesk
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
+    openapi: Mapping[str, Any]
 
     def answer(self, request: StaffRequest) -> Answer:
         """Carry out one call.
@@ -110,7 +110,7 @@ class StaffDesk:
 
 
 _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
-    "GET /openapi.json": lambda _desk, _request: (200, openapi_document()),
+    "GET /openapi.json": lambda desk, _request: (200, dict(desk.openapi)),
     "GET /v1/profiles/{id}": StaffDesk.profile,
     "GET /v1/profiles/{id}/events": StaffDesk.timeline,
     "GET /v1/profiles/{id}/explain": StaffDesk.explain,

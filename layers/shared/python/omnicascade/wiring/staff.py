@@ -1,5 +1,7 @@
 """The staff API, wired: the table, the events queue and the runs' timer."""
 
+import json
+from importlib.resources import files
 from uuid import uuid4
 
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
@@ -33,4 +35,5 @@ def staff_desk(settings: Settings) -> StaffDesk:
         runs=RunDesk(customers, runs, configuration, timer),
         clock=now,
         new_id=lambda: str(uuid4()),
+        openapi=json.loads(files("omnicascade").joinpath("openapi.json").read_text(encoding="utf-8")),
     )
