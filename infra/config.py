@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from omnicascade.domain.deployment import DEFAULT_PRICES, Price, Source, Topic
+from omnicascade.domain.deployment import Price, Source, Topic
 
 SOURCE_KINDS: Final = ("web", "app", "server", "pos", "kiosk", "call_centre", "messenger", "ads")
 
@@ -157,8 +157,7 @@ def deployment_document(config: StageConfig) -> dict[str, Any]:
         "topics": {name: topic.value for name, topic in config.topics.items()},
         "channels_off": sorted(config.channels_off),
         "prices": {
-            key: {"amount": str(price.amount), "currency": price.currency}
-            for key, price in {**DEFAULT_PRICES, **config.prices}.items()
+            key: {"amount": str(price.amount), "currency": price.currency} for key, price in config.prices.items()
         },
         "default_currency": config.default_currency,
         "default_zone": config.default_zone,

@@ -1,70 +1,57 @@
 """The document that a deployment brings along: its settings, its journeys and its templates, as plain JSON.
 
 configure_deployment stores it in the table. It travels in that function's code asset, so that a change of a journey is
-a change of the function and runs it again.
+a change of the function and runs it again. Everything is checked here with the product's own rules: a typing slip in a
+journey stops the synth, with the file's name, rather than a deployment half way.
 """
 
-import re
-from collections.abc import Hashable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from infra.config import StageConfig, deployment_document
+from omnicascade.domain.errors import UnacceptableError
+from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.documents import read_document
+from omnicascade.domain.template_definition import load_template
 
 JOURNEYS: Final = Path(__file__).resolve().parent / "journeys"
-TEMPLATES: Final = JOURNEYS / "templates"
+
+type Definition = dict[str, Any]
 
 
-class UnreadableDefinitionError(ValueError):
-    """A journey's or a template's file is not a YAML mapping; the message names the file."""
+class UnacceptableFileError(ValueError):
+    """A journey's or template's file is not valid; the message names the file and lists every problem."""
 
 
-def configuration_document(config: StageConfig) -> dict[str, Any]:
+def configuration_document(config: StageConfig, journeys: Path = JOURNEYS) -> dict[str, Any]:
     """The content of configuration.json: `deployment`, `journeys` and `templates`, the files in order of their names.
 
+    Args:
+        config: the stage.
+        journeys: the folder of journey files; templates lie in its folder `templates`.
+
     Raises:
-        UnreadableDefinitionError: a file is not YAML, holds no mapping, or repeats a key.
+        UnacceptableFileError: a file is no YAML, or says something the product would refuse.
     """
+    templates = [_checked(path, load_template) for path in sorted((journeys / "templates").glob("*.yaml"))]
+    names = [template["name"] for template in templates]
+
+    def check_journey(definition: Mapping[str, Any]) -> None:
+        load_definition(definition, templates=names)
+
     return {
         "deployment": deployment_document(config),
-        "journeys": [_read(path) for path in sorted(JOURNEYS.glob("*.yaml"))],
-        "templates": [_read(path) for path in sorted(TEMPLATES.glob("*.yaml"))],
+        "journeys": [_checked(path, check_journey) for path in sorted(journeys.glob("*.yaml"))],
+        "templates": templates,
     }
 
 
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML that reads words as words: `on` and `off` stay text, and so do times and dates."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse a key that is written twice: the second would silently win."""
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]  # pyright: ignore[reportUnknownMemberType]
-        doubled = {str(key) for key in keys if keys.count(key) > 1}
-        if doubled:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {min(doubled)!r} is written twice", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
-
-
-_KEPT_RESOLVERS: Final = {
-    "tag:yaml.org,2002:null": r"~|null|",
-    "tag:yaml.org,2002:bool": r"true|false",
-    "tag:yaml.org,2002:int": r"[-+]?[0-9]+",
-    "tag:yaml.org,2002:float": r"[-+]?[0-9]*\.[0-9]+(?:[eE][-+]?[0-9]+)?",
-}
-"""YAML 1.2's core schema in short. Source: yaml.org/spec/1.2.2, section 10.3."""
-_PlainLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern in _KEPT_RESOLVERS.items():
-    _PlainLoader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _checked(path: Path, check: Callable[[Mapping[str, Any]], object]) -> Definition:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise UnreadableDefinitionError(f"{path.name}: {error}") from error
-    if not isinstance(document, dict):
-        raise UnreadableDefinitionError(f"{path.name}: a mapping was expected at the top")
-    return document  # pyright: ignore[reportUnknownVariableType]
+        document = read_document(path.read_text(encoding="utf-8"))
+        check(document)
+    except UnacceptableError as error:
+        lines = [f"  {problem.path or 'document'}: {problem.message}" for problem in error.problems]
+        raise UnacceptableFileError("\n".join([f"{path.name} is not acceptable:", *lines])) from error
+    return document

@@ -35,6 +35,9 @@ FORESEEN_WAIT: Final = (
 yields nothing and a wait or step of 0 is false.
 """
 
+_ATTEMPT: Final = "$exists($states.context.State.RetryCount) ? $states.context.State.RetryCount : 0"
+"""JSONata: how often the state was retried after an error; the sender gives a message up before Step Functions does."""
+
 _RETRIED: Final = (
     "RetryableSendError",
     "UnavailableError",
@@ -65,6 +68,7 @@ def machine_definition(sender_arn: str) -> dict[str, Any]:
                         "execution": _jsonata("$states.context.Execution.Name"),
                         "started": _jsonata("$states.context.Execution.StartTime"),
                         "foreseen_s": foreseen,
+                        "attempt": _jsonata(_ATTEMPT),
                         "input": _jsonata("$states.input"),
                     },
                 },

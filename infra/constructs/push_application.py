@@ -19,6 +19,8 @@ _APNS_KEYS: Final = {
     "bundle_id": "BundleId",
 }
 
+_SERVICE_ENDED: Final = "W3696"
+
 
 class PushApplication(Construct):
     """An existing or a new application, with a channel per configured credential. Attribute `application_id`."""
@@ -51,10 +53,11 @@ class PushApplication(Construct):
         application = pinpoint.CfnApp(self, "App", name=name)
         acknowledge(
             application,
-            "CloudFormation-Validate::W3696",
+            f"CloudFormation-Validate::{_SERVICE_ENDED}",
             "What ended on 2026-10-30 are endpoints, segments, campaigns and journeys; AWS lists applications and push "
             "channels among what continues, as AWS End User Messaging Push.",
         )
+        application.add_metadata("cfn-lint", {"config": {"ignore_checks": [_SERVICE_ENDED]}})
         return application.ref
 
 

@@ -1,0 +1,98 @@
+"""The layer as it is really built: small, for arm64, compiled, and ours."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from infra import layer_bundling
+from infra.layer_bundling import LOCK, LayerBuildError, build_layer, layer_hash
+
+ELF_MACHINE = slice(18, 20)
+AARCH64 = (183).to_bytes(2, "little")
+"""e_machine of an AArch64 object. Source: ELF for the Arm 64-bit Architecture, section "ELF header"."""
+PEP552_FLAGS = slice(4, 8)
+UNCHECKED_HASH = (0b01).to_bytes(4, "little")
+LARGEST_BYTES = 20_000_000
+
+
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One real build; the first on a machine needs the package index, later ones uv's cache."""
+    output = tmp_path_factory.mktemp("layer")
+    try:
+        build_layer(output)
+    except LayerBuildError as error:
+        if "dns error" in str(error) or "Connection refused" in str(error) or "network" in str(error).lower():
+            pytest.skip("the package index cannot be reached and uv's cache is cold")
+        raise
+    return output
+
+
+def _files(layer: Path) -> list[Path]:
+    return [path for path in layer.rglob("*") if path.is_file()]
+
+
+def test_the_layer_is_small(layer: Path) -> None:
+    """At most 20 MB unzipped, without the SDK that the runtime brings."""
+    size = sum(path.stat().st_size for path in _files(layer))
+    print(f"layer: {size / 1e6:.1f} MB unzipped")  # noqa: T201 - the figure is the point of the build
+    assert size <= LARGEST_BYTES
+    assert not (layer / "python" / "botocore").exists()
+    assert not (layer / "python" / "boto3").exists()
+
+
+def test_every_module_has_byte_code_that_lambda_trusts(layer: Path) -> None:
+    """Each source file has a .pyc of Python 3.13 with the unchecked-hash flag, so no cold start compiles."""
+    sources = [path for path in _files(layer) if path.suffix == ".py"]
+    assert sources
+    for source in sources:
+        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-313.pyc"
+        header = compiled.read_bytes()[:16]
+        assert header[:4] == importlib.util.MAGIC_NUMBER
+        assert header[PEP552_FLAGS] == UNCHECKED_HASH, source
+
+
+def test_every_library_is_for_arm64(layer: Path) -> None:
+    """All compiled extensions are AArch64 objects."""
+    libraries = [path for path in _files(layer) if ".so" in path.suffixes]
+    assert libraries
+    for library in libraries:
+        assert library.read_bytes()[ELF_MACHINE] == AARCH64, library
+
+
+def test_the_layer_holds_the_package_without_its_command_line(layer: Path) -> None:
+    """The package is there, the command line and what no function reads are not."""
+    package = layer / "python" / "omnicascade"
+    assert (package / "contracts.py").is_file()
+    assert not (package / "cli").exists()
+    assert not list((layer / "python" / "babel").glob("locale-data/*"))
+    assert not list(layer.rglob("*.pyi"))
+    assert (next((layer / "python").glob("pydantic-*.dist-info")) / "METADATA").is_file()
+
+
+def test_the_lock_pins_hashes_and_names_no_host() -> None:
+    """Whoever builds the layer gets these very files, from whatever index they use."""
+    text = LOCK.read_text(encoding="utf-8")
+    pins = [line for line in text.splitlines() if line and line[0] not in " #"]
+    assert pins
+    assert all("==" in pin and pin.endswith("\\") for pin in pins)
+    assert "://" not in text
+
+
+def test_the_hash_follows_the_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same inputs give the same hash; another lock gives another."""
+    before = layer_hash()
+    assert layer_hash() == before
+    other = layer_bundling.ROOT / "requirements.lock"
+    monkeypatch.setattr(layer_bundling, "LOCK", other)
+    assert layer_hash() != before
+
+
+def test_a_failed_install_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv's own words are in the error, with the hint at network and cache."""
+    lock = tmp_path / "lock.txt"
+    lock.write_text("no-such-file.whl\n", encoding="utf-8")
+    monkeypatch.setattr(layer_bundling, "LOCK", lock)
+    with pytest.raises(LayerBuildError, match=r"(?s)package index.*uv said:\n.+"):
+        build_layer(tmp_path / "out")
