@@ -1,7 +1,8 @@
 """Signed links."""
 
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnicascade.adapters.link_tokens import LinkTokens, secret_of
 from omnicascade.domain.errors import NotFoundError, UnavailableError
@@ -42,6 +43,13 @@ def test_forgeries_are_not_found(forged: str) -> None:
     for read in (tokens().read_click, tokens().read_unsubscribe):
         with pytest.raises(NotFoundError):
             read(forged)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_at_worst_not_found(text: str) -> None:
+    """A path segment of any characters is no link of ours."""
+    with pytest.raises(NotFoundError):
+        tokens().read_click(text)
 
 
 def test_a_changed_token_is_not_found() -> None:

@@ -49,7 +49,12 @@ def test_without_a_configuration_set_none_is_named() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["Missing final '@domain'", "Local address contains control or whitespace", "Domain contains illegal character"],
+    [
+        "Missing final '@domain'",
+        "Local address contains control or whitespace",
+        "Domain contains illegal character",
+        "Address blacklisted.",
+    ],
 )
 def test_unusable_addresses_are_permanent(words: str) -> None:
     """SES's words for a malformed address condemn the address."""

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from omnicascade.adapters.sns_sms import SnsSmsSender
-from omnicascade.domain.errors import PermanentAddressError, RenderError
+from omnicascade.domain.errors import ChannelUnavailableError, PermanentAddressError, RenderError
 from omnicascade.usecases.ports import SmsMessage
 from tests.fakes.aws_wire import Wire, wire
 
@@ -62,4 +62,15 @@ def test_an_opted_out_number_is_permanent() -> None:
     sns = wire("sns")
     sns.answer(400, "<ErrorResponse><Error><Code>OptedOut</Code><Message>opted out</Message></Error></ErrorResponse>")
     with pytest.raises(PermanentAddressError):
+        SnsSmsSender(sns.client).send(SmsMessage("+48601234567", "Hi", transactional=False))
+
+
+def test_the_sandbox_never_costs_a_number() -> None:
+    """A number that only our account's sandbox refuses stays usable."""
+    sns = wire("sns")
+    words = "Invalid parameter: PhoneNumber Reason: number is not verified, your account is in the SMS sandbox"
+    sns.answer(
+        400, f"<ErrorResponse><Error><Code>InvalidParameter</Code><Message>{words}</Message></Error></ErrorResponse>"
+    )
+    with pytest.raises(ChannelUnavailableError):
         SnsSmsSender(sns.client).send(SmsMessage("+48601234567", "Hi", transactional=False))

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.feedback import events_from_ses, events_from_sms_reply, is_stop_word
@@ -167,6 +169,36 @@ def test_an_unreadable_record_is_refused(record: dict[str, Any]) -> None:
     """What cannot be read is an error, never silently nothing."""
     with pytest.raises(MalformedBodyError):
         events_from_ses(record)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("ann@example.com"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["Open", "Bounce", "Complaint"]), st.data())
+def test_no_record_is_worse_than_unreadable(kind: str, data: st.DataObject) -> None:
+    """Whatever stands in a record's fields, it is read or refused; it never takes its neighbours down with it."""
+    fields = [
+        "timestamp",
+        "bouncedRecipients",
+        "bounceType",
+        "userAgent",
+        "isMachine",
+        "link",
+        "messageId",
+        "destination",
+    ]
+    record: dict[str, Any] = ses(kind, kind.lower())
+    for part in (record["mail"], record[kind.lower()]):
+        part.update(data.draw(st.dictionaries(st.sampled_from([*fields, "destination"]), JSON, max_size=3)))
+    try:
+        calls = events_from_ses(record)
+    except MalformedBodyError:
+        return
+    assert all(call["messageId"] and call["context"]["traits"]["email"] for call in calls)
 
 
 REPLY = {

@@ -1,8 +1,12 @@
 """What links mean."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.links import ClickLink, UnsubscribeLink, clicked, location_of, one_click_headers, unsubscribed
@@ -33,6 +37,17 @@ WAY_OUT = UnsubscribeLink("run-1", ANN, "email", "promotions")
 def test_only_web_addresses_are_led_to(url: str, location: str | None) -> None:
     """A redirect goes to http and https only, in ASCII, and can carry no second header."""
     assert location_of(url) == location
+
+
+@given(
+    st.text(max_size=60)
+    | st.text(max_size=60).map("https://{}".format)
+    | st.text(max_size=40).map("http://a.example/{}".format)
+)
+def test_a_location_is_always_a_plain_web_address(url: str) -> None:
+    """Any text is refused or becomes one ASCII line that begins with http."""
+    location = location_of(url)
+    assert location is None or (re.fullmatch(r"[!-~]+", location) and urlsplit(location).scheme in {"http", "https"})
 
 
 def test_a_click_names_the_message_and_the_customer() -> None:

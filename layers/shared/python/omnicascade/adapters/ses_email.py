@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BAD_ADDRESS: Final = re.compile(
     r"illegal address|missing final|local address|domain (contains|starts|ends|name|is)|invalid (email|to|recipient)"
-    r"|address (is invalid|too long)",
+    r"|address (is invalid|too long)|blacklisted|suppression list",
     re.IGNORECASE,
 )
 """SES's words for an address that no mail can be sent to; they come with the same code as any other bad input."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _BAD_NUMBER: Final = re.compile(r"phone ?number|opted out|not valid to publish to", re.IGNORECASE)
 """SNS's words for a number it will never send to; they come with the same code as any other bad parameter."""
 
+_OF_ACCOUNT: Final = re.compile(r"sandbox|verif", re.IGNORECASE)
+"""In the SMS sandbox a good number is refused because our account has not verified it."""
+
 
 class SnsSmsSender:
     """`SmsSender` on SNS Publish. Cost: one request; the client must make one attempt only (`one_attempt_client`).
@@ -62,6 +65,7 @@ class SnsSmsSender:
 def _explained(error: ClientError | BotoCoreError) -> SendError:
     if isinstance(error, ClientError):
         code, words = code_of(error), message_of(error)
-        if code == "OptedOut" or (code in {"InvalidParameter", "ParameterValueInvalid"} and _BAD_NUMBER.search(words)):
+        of_number = bool(_BAD_NUMBER.search(words)) and not _OF_ACCOUNT.search(words)
+        if code == "OptedOut" or (code in {"InvalidParameter", "ParameterValueInvalid"} and of_number):
             return PermanentAddressError(f"SNS Publish: {words}")
     return send_error(error, "SNS Publish")

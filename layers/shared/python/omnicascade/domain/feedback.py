@@ -56,11 +56,11 @@ def events_from_ses(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     Raises:
         MalformedBodyError: this is no SES record that we can read.
     """
-    kind = record.get("eventType") or record.get("notificationType")
+    kind = record.get("eventType") or record.get("notificationType") or ""
+    if not isinstance(kind, str) or kind not in (*_IGNORED, *_EVENTS):
+        raise MalformedBodyError(f"unknown SES event type {kind!r}", path="eventType")
     if kind in _IGNORED:
         return []
-    if kind not in _EVENTS:
-        raise MalformedBodyError(f"unknown SES event type {kind!r}", path="eventType")
     name, part = _EVENTS[kind]
     mail, details = _part(record, "mail"), _part(record, part)
     if details.get("complaintFeedbackType") == "not-spam":
@@ -115,6 +115,8 @@ def is_stop_word(text: str) -> bool:
 
 def _recipients(mail: Mapping[str, Any], details: Mapping[str, Any]) -> Iterator[tuple[Identifier, Mapping[str, Any]]]:
     listed = next((details[key] for key in _RECIPIENTS if details.get(key)), mail.get("destination"))
+    if not items(listed):
+        raise MalformedBodyError("the record names no recipient", path="mail.destination")
     for item in items(listed):
         told = mapping(item) or {"emailAddress": item}
         address = normalise("email", parseaddr(str(told.get("emailAddress")))[1])
