@@ -19,6 +19,7 @@ MARKS: Final[Mapping[str, str]] = {
     "Email Link Clicked": "click",
     "Email Bounced": "bounce",
     "Email Rejected": "bounce",
+    "Email Rendering Failed": "bounce",
     "Email Marked as Spam": "complaint",
     "Push Notification Received": "delivered",
     "Push Notification Opened": "open",
@@ -29,6 +30,7 @@ MARKS: Final[Mapping[str, str]] = {
     "SMS Replied": "reply",
     "SMS Failed": "bounce",
     "Message Link Clicked": "click",
+    "Message Failed": "bounce",
 }
 """Mark per event name. Source: Segment's email and mobile specs for the names they define; the SMS names follow them.
 `bounce` stands for every report that a message did not arrive."""
@@ -47,10 +49,13 @@ class Mark:
 
 def message_reference(event: Event) -> str | None:
     """The id of the message an event refers to: in its properties, its campaign, or the address of the page visited."""
-    for path in ("properties.message_id", "context.campaign.message_id"):
-        named = at_path(event.body, path)
-        if isinstance(named, str) and named:
-            return named
+    return _text(at_path(event.body, "properties.message_id")) or _visit_reference(event)
+
+
+def _visit_reference(event: Event) -> str | None:
+    campaign = _text(at_path(event.body, "context.campaign.message_id"))
+    if campaign:
+        return campaign
     for path in ("properties.url", "context.page.url"):
         url = at_path(event.body, path)
         if isinstance(url, str) and f"{REFERENCE_PARAMETER}=" in url:
@@ -60,13 +65,19 @@ def message_reference(event: Event) -> str | None:
 
 def mark_of(event: Event) -> Mark | None:
     """What an event says of a message; None for other events, and for what a machine did (scanner, prefetch)."""
-    reference = message_reference(event)
-    if reference is None or event.properties.get("machine") is True:
+    if event.properties.get("machine") is True:
         return None
     kind = MARKS.get(event.name) if event.type == "track" else None
-    if kind is None and event.type in _VISITS:
-        kind = "visit"
-    return Mark(reference, kind, event.properties.get("permanent") is not False) if kind else None
+    if kind:
+        reference, permanent = message_reference(event), event.properties.get("permanent") is not False
+        return Mark(reference, kind, permanent) if reference else None
+    # `properties.message_id` alone makes no visit: a delay report or an unsubscription names the message too.
+    reference = _visit_reference(event) if event.type in _VISITS else None
+    return Mark(reference, "visit") if reference else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _parameter(url: str) -> str | None:

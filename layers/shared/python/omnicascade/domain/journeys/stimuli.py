@@ -106,6 +106,8 @@ def _goal(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
         return run
     if goal.within is not None and event.timestamp > run.started_at + goal.within:
         return run
+    if run.converted_at == event.timestamp:
+        return run  # this very conversion, delivered again: it must not answer a cascade that opened since
     if run.converted_at is None:
         run = replace(run, converted_at=event.timestamp)
     step = _open_step(journey, run)

@@ -1,0 +1,272 @@
+"""Loading definitions: what is accepted, what it means, and that everything wrong is told at once."""
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omnicascade.domain.deployment import Channel, Price
+from omnicascade.domain.errors import UnacceptableError
+from omnicascade.domain.journeys.definition import json_schema, load_definition
+from omnicascade.domain.journeys.journey import from_json, listens, to_json
+from omnicascade.domain.journeys.program import Cascade, Check, End, SendMessage, Wait
+from tests.domain.journeys.journey_builders import CASCADE
+
+ROOT = Path(__file__).parents[3]
+SHIPPED = sorted((ROOT / "infra/journeys").glob("*.yaml"))
+
+EVERYTHING = """
+name: everything
+title: All there is
+active: false
+entry:
+  {event: Product Added, where: {event: properties.total, gte: 20}, key: properties.cart_id, after: 1h, restart: true}
+reentry: {after: 7d, limit: 3}
+exit:
+  - {event: Order Completed, match: properties.cart_id}
+  - {event: identify, where: {event: traits.staff, is: true}}
+goal: {event: Order Completed, match: properties.cart_id, within: P7D}
+class: marketing
+topic: promotions
+quiet_hours: {from: 21:00, to: 09:00, zone: recipient-only, days: [sat, sun], policy: drop}
+holdout: 12.5%
+deadline: 3d
+steps:
+  - cascade:
+      order: preferred
+      answered_by: [click, goal]
+      channels:
+        - push: {template: cart, wait: 4h, answered_by: [open]}
+        - sms: {template: cart, budget: 500 USD}
+  - id: reminder
+    if: {trait: plan, is: paid}
+    email: {template: mail}
+  - wait: 2d
+  - end: {reason: enough}
+"""
+
+
+def problems(source: Any, **options: Any) -> dict[str, str]:
+    """The codes of everything that is wrong with a definition, by path."""
+    with pytest.raises(UnacceptableError) as caught:
+        load_definition(source, **options)
+    return {problem.path: problem.code for problem in caught.value.problems}
+
+
+def with_step(step: Any) -> dict[str, Any]:
+    """A definition of one step."""
+    return {"name": "j", "steps": [step]}
+
+
+def test_everything_supported_is_compiled_to_a_flat_program() -> None:
+    """Steps become instructions; a conditional step is preceded by a check that jumps behind it."""
+    flow = load_definition(EVERYTHING, version=4)
+    cascade, check, mail, wait, end = flow.program
+    assert isinstance(cascade, Cascade)
+    assert [(c.channel, c.wait, sorted(c.answered_by), c.budget) for c in cascade.channels] == [
+        (Channel.PUSH, timedelta(hours=4), ["open"], None),
+        (Channel.SMS, timedelta(), ["click", "goal"], Price(Decimal(500))),
+    ]
+    assert isinstance(check, Check)
+    assert (check.step, check.otherwise) == ("reminder", 3)
+    assert mail == SendMessage("reminder", Channel.EMAIL, "mail")
+    assert wait == Wait("wait-3", timedelta(days=2))
+    assert end == End("end-4", "enough")
+    assert (flow.version, flow.holdout_percent, flow.templates) == (4, 12.5, frozenset({"cart", "mail"}))
+    assert flow.quiet_hours is not None
+    assert (flow.quiet_hours.start, flow.quiet_hours.end, flow.quiet_hours.days) == (1260, 540, frozenset({5, 6}))
+
+
+def test_a_journey_survives_its_stored_form() -> None:
+    """`from_json(to_json(x)) == x`, through real JSON text, and the text is stable."""
+    flow = load_definition(EVERYTHING)
+    text = json.dumps(to_json(flow))
+    assert from_json(json.loads(text)) == flow
+    assert json.dumps(to_json(from_json(json.loads(text)))) == text
+
+
+def test_yaml_json_and_mapping_mean_the_same() -> None:
+    """Three spellings, one journey."""
+    mapping = {"name": "j", "steps": [CASCADE]}
+    flow = load_definition(mapping)
+    assert (
+        flow
+        == load_definition(json.dumps(mapping))
+        == load_definition("{name: j, steps: [" + json.dumps(CASCADE) + "]}")
+    )
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_shipped_journeys_are_acceptable_and_named_after_their_files(path: Path) -> None:
+    """What the repository deploys is valid and uses templates that are there."""
+    names = {template.stem for template in (path.parent / "templates").glob("*.yaml")}
+    flow = load_definition(path.read_text(), templates=names)
+    assert flow.name == path.stem
+
+
+def test_defaults_are_the_careful_ones() -> None:
+    """Active, marketing, promotions, never twice, everybody, by hand."""
+    flow = load_definition(with_step({"wait": "1d"}))
+    assert (flow.active, flow.transactional, flow.topic, flow.reentry.mode) == (True, False, "promotions", "never")
+    assert (flow.entry, flow.goal, flow.exits, flow.holdout_percent, flow.deadline) == (None, None, (), 0, None)
+
+
+def test_a_journey_says_which_events_it_listens_to() -> None:
+    """So that the fold can look journeys up by event name."""
+    assert listens(load_definition(EVERYTHING)) == {
+        "entry_events": ["Product Added"],
+        "exit_events": ["Order Completed", "identify"],
+        "goal_events": ["Order Completed"],
+    }
+
+
+def test_everything_wrong_is_told_at_once_in_the_documents_order() -> None:
+    """Unknown names, wrong values, references and unreachable steps, each with its path."""
+    source = """
+name: Bad Name
+titel: x
+exit: [{event: X, wher: 1}, {event: Y, where: {trait: a, is: 1}}]
+goal: {event: Y, within: 3 fortnights}
+quiet_hours: {from: 21:00, to: 9, zone: Mars}
+holdout: 10
+class: markting
+steps:
+  - push: {template: crt}
+    if: {trat: plan, is: 1}
+  - cascade: {order: lsted, channels: [{emial: {template: cart}}]}
+  - {id: b, end: }
+  - {id: b, email: {template: cart}}
+"""
+    found = problems(source, templates={"cart"})
+    assert found == {
+        "name": "string_pattern_mismatch",
+        "titel": "unknown_name",
+        "exit.0.wher": "unknown_name",
+        "exit.1.where.trait": "unknown_name",
+        "goal.within": "duration",
+        "quiet_hours.to": "time",
+        "quiet_hours.zone": "zone",
+        "holdout": "percent",
+        "class": "unknown_name",
+        "steps.0.push.template": "unknown_template",
+        "steps.0.if.trat": "unknown_name",
+        "steps.1.cascade.order": "unknown_name",
+        "steps.1.cascade.channels.0.emial": "unknown_name",
+        "steps.3.id": "duplicate_step",
+    } | {"steps.3": "unreachable"}
+    assert list(found)[:3] == ["name", "titel", "exit.0.wher"]
+
+
+@pytest.mark.parametrize(
+    ("step", "path", "code"),
+    [
+        ({"push": {"template": "a"}, "email": {"template": "a"}}, "steps.0", "step"),
+        ({"push": None}, "steps.0", "step"),
+        ({"id": "x"}, "steps.0", "step"),
+        ({"push": {}}, "steps.0.push.template", "missing"),
+        ({"push": {"template": "a", "to": "b"}}, "steps.0.push.to", "not_supported_yet"),
+        ({"wait": 90}, "steps.0.wait", "duration"),
+        ({"wait": {"until": "09:00"}}, "steps.0.wait", "not_supported_yet"),
+        ({"branch": []}, "steps.0.branch", "not_supported_yet"),
+        ({"split": []}, "steps.0.split", "not_supported_yet"),
+        ({"wait_for": {}, "then": []}, "steps.0.wait_for", "not_supported_yet"),
+        ({"digest": {}}, "steps.0.digest", "not_supported_yet"),
+        ({"update": {}}, "steps.0.update", "not_supported_yet"),
+        ({"webhook": {}}, "steps.0.webhook", "not_supported_yet"),
+        ({"cascade": {"channels": []}}, "steps.0.cascade.channels", "too_short"),
+        (
+            {"cascade": {"channels": [{"push": {"template": "a"}}, {"push": {"template": "b"}}]}},
+            "steps.0.cascade",
+            "duplicate_channel",
+        ),
+        (
+            {"cascade": {"channels": [{"email": {"template": "a", "answered_by": ["open"]}}]}},
+            "steps.0.cascade.channels.0",
+            "answered_by",
+        ),
+        (
+            {"cascade": {"channels": [{"sms": {"template": "a", "budget": 500}}]}},
+            "steps.0.cascade.channels.0.sms.budget",
+            "money",
+        ),
+        ("end", "steps.0", "model_type"),
+    ],
+)
+def test_a_wrong_step_is_refused_with_its_path(step: object, path: str, code: str) -> None:
+    """Also what the format knows and this version does not run yet."""
+    assert problems(with_step(step))[path] == code
+
+
+@pytest.mark.parametrize(
+    ("part", "path", "code"),
+    [
+        ({"entry": {"segment": "lapsed", "on": "enter"}}, "entry.segment", "not_supported_yet"),
+        ({"entry": {"when": {}}}, "entry.when", "not_supported_yet"),
+        ({"entry": {"schedule": "cron()"}}, "entry.schedule", "not_supported_yet"),
+        ({"entry": {}}, "entry.event", "missing"),
+        ({"exit": [{"when": {"segment": "staff"}}]}, "exit.0.when", "not_supported_yet"),
+        ({"cap": {"messages": 5, "per": "24h"}}, "cap", "not_supported_yet"),
+        ({"reentry": "sometimes"}, "reentry", "reentry"),
+        ({"reentry": {"limit": 0}}, "reentry.limit", "greater_than_equal"),
+        ({"steps": []}, "steps", "too_short"),
+        ({"name": "a" * 41}, "name", "string_pattern_mismatch"),
+        ({"active": "yes"}, "active", "bool_type"),
+    ],
+)
+def test_a_wrong_part_is_refused_with_its_path(part: dict[str, Any], path: str, code: str) -> None:
+    """What is missing beside a name that is not supported yet is not told twice."""
+    found = problems({"name": "j", "steps": [CASCADE], **part})
+    assert found[path] == code
+    assert code != "not_supported_yet" or "missing" not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a: &x [1]\nb: *x", "not_yaml"),
+        ("name: x\nname: y", "not_yaml"),
+        ('{"name": "x", "name": "y"}', "duplicate_key"),
+        ("a: !!python/object/apply:os.getcwd []", "not_yaml"),
+        ("- 1", "not_a_mapping"),
+        ("", "not_a_mapping"),
+        ("name: [", "not_yaml"),
+        ("{" * 5000, "not_yaml"),
+        ('{"a":' * 3000 + "1" + "}" * 3000, "too_deep"),
+        ("a: " + "x" * 100_001, "too_large"),
+        ('{"a": NaN}', "not_a_number"),
+        ("1: 2", "key"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_dangerous_and_broken_documents_are_refused(text: str, code: str) -> None:
+    """Size, depth, aliases, types and duplicate keys, before anything is made of them."""
+    assert code in problems(text).values()
+
+
+def test_the_schema_names_every_part_of_the_format() -> None:
+    """Editors complete and check what an author writes."""
+    schema = json_schema()
+    assert {"name", "entry", "reentry", "exit", "goal", "class", "quiet_hours", "holdout", "steps"} <= set(
+        schema["properties"]
+    )
+    assert "if" in schema["$defs"]["StepModel"]["properties"]
+    assert schema["additionalProperties"] is False
+    json.dumps(schema)
+
+
+def test_moving_runs_needs_neither_pydantic_nor_yaml() -> None:
+    """The functions that move runs start cold without them."""
+    code = (
+        "import sys; import omnicascade.domain.journeys.engine; import omnicascade.domain.journeys.journey;"
+        "print({'pydantic', 'yaml', 'phonenumbers'} & set(sys.modules))"
+    )
+    path = str(ROOT / "layers/shared/python")
+    shown = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "set()"
