@@ -151,5 +151,5 @@ def _first_link(message: Message) -> str:
 def _links(message: Message) -> list[str]:
     """The message's links that the product tracks; the way out of the list is none of them."""
     texts = [message.body, html.unescape(message.html or "")]
-    links = [link.rstrip(".,;:!?)") for text in texts for link in _LINK.findall(text)]
-    return [link for link in links if str(urlsplit(link).path).startswith("/l/")]
+    links: list[str] = [link.rstrip(".,;:!?)") for text in texts for link in _LINK.findall(text)]
+    return [link for link in links if urlsplit(link).path.startswith("/l/")]
