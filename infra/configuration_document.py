@@ -34,7 +34,7 @@ def configuration_document(config: StageConfig, journeys: Path = JOURNEYS) -> di
     Raises:
         UnacceptableFileError: a file is no YAML, or says something the product would refuse.
     """
-    templates = [_checked(path, load_template) for path in sorted((journeys / "templates").glob("*.yaml"))]
+    templates = [_checked(path, load_template) for path in _files(journeys / "templates")]
     names = [template["name"] for template in templates]
 
     def check_journey(definition: Mapping[str, Any]) -> None:
@@ -42,9 +42,13 @@ def configuration_document(config: StageConfig, journeys: Path = JOURNEYS) -> di
 
     return {
         "deployment": deployment_document(config),
-        "journeys": [_checked(path, check_journey) for path in sorted(journeys.glob("*.yaml"))],
+        "journeys": [_checked(path, check_journey) for path in _files(journeys)],
         "templates": templates,
     }
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.yaml"), key=lambda path: path.stem)
 
 
 def _checked(path: Path, check: Callable[[Mapping[str, Any]], object]) -> Definition:

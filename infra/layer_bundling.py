@@ -24,9 +24,36 @@ PLATFORM: Final = "aarch64-manylinux2014"
 PYTHON: Final = "3.13"
 
 _LEFT_OUT_OF_PACKAGE: Final = ("__pycache__", "cli")
-_DROPPED: Final = ("bin", ".lock", "babel/locale-data", "**/__pycache__", "**/tests", "**/*.pyi", "**/py.typed")
-"""Paths in the layer that no function reads. Babel's locale data (30 MB) serve Liquid's currency and date filters only,
-which the renderer doesn't switch on."""
+_UNUSED_UTILITIES: Final = (
+    "auth_alpha",
+    "circuit_breaker",
+    "data_masking",
+    "feature_flags",
+    "kafka",
+    "streaming",
+)
+_DROPPED: Final = (
+    "bin",
+    ".lock",
+    "**/__pycache__",
+    "**/tests",
+    "**/*.pyi",
+    "**/*.c",
+    "**/py.typed",
+    # 30 MB for Liquid's currency and localised date filters, which the renderer doesn't switch on.
+    "babel/locale-data",
+    # The C parser: ours is the safe loader in Python, and PyYAML does without.
+    "_yaml",
+    "yaml/_yaml*",
+    # Emergency and short codes by country, read by phonenumbers.shortnumberinfo only, one by one.
+    "phonenumbers/shortdata/region_*.py",
+    # The previous generation of pydantic, for programs that still import it by name.
+    "pydantic/v1",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
+    *(f"aws_lambda_powertools/utilities/{name}" for name in _UNUSED_UTILITIES),
+)
+"""Paths in the layer that no function reads. pytz's time zones stay: see ZONES in platform_function.py."""
 _KEPT_OF_DIST_INFO: Final = ("METADATA",)
 """`importlib.metadata` reads it; the rest of a dist-info folder serves installers."""
 

@@ -15,6 +15,9 @@ from infra.interfaces import as_principal, as_role
 from omnicascade.contracts import Env, Function
 
 SERVICE: Final = "omnicascade"
+ZONES: Final = "/usr/share/zoneinfo:/opt/python/pytz/zoneinfo"
+"""Where `zoneinfo` looks for time zones: the system's, else those that come with the layer's pytz (Liquid needs it).
+The runtime's image doesn't promise any, and quiet hours must not depend on that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,7 @@ class PlatformFunction(Construct):
             environment={
                 "POWERTOOLS_SERVICE_NAME": SERVICE,
                 "POWERTOOLS_METRICS_NAMESPACE": SERVICE,
+                "PYTHONTZPATH": ZONES,
                 **{variable.value: value for variable, value in environment.items()},
             },
         )

@@ -5,7 +5,7 @@ Amazon Pinpoint's engagement features ended on 2026-10-30; its push API, applica
 
 from typing import Final
 
-from aws_cdk import SecretValue
+from aws_cdk import CfnResource, SecretValue
 from aws_cdk import aws_pinpoint as pinpoint
 from constructs import Construct
 
@@ -30,7 +30,7 @@ class PushApplication(Construct):
         super().__init__(scope, construct_id)
         self.application_id = config.application_id or self._create(name)
         if config.fcm_secret_name:
-            pinpoint.CfnGCMChannel(
+            channel = pinpoint.CfnGCMChannel(
                 self,
                 "Fcm",
                 application_id=self.application_id,
@@ -39,8 +39,9 @@ class PushApplication(Construct):
                 default_authentication_method="TOKEN",
                 service_json=_secret(config.fcm_secret_name),
             )
+            _accept_ended_service(channel)
         if config.apns_secret_name:
-            pinpoint.CfnAPNSChannel(
+            channel = pinpoint.CfnAPNSChannel(
                 self,
                 "Apns",
                 application_id=self.application_id,
@@ -48,17 +49,22 @@ class PushApplication(Construct):
                 default_authentication_method="TOKEN",
                 **{name: _secret(config.apns_secret_name, field) for name, field in _APNS_KEYS.items()},
             )
+            _accept_ended_service(channel)
 
     def _create(self, name: str) -> str:
         application = pinpoint.CfnApp(self, "App", name=name)
-        acknowledge(
-            application,
-            f"CloudFormation-Validate::{_SERVICE_ENDED}",
-            "What ended on 2026-10-30 are endpoints, segments, campaigns and journeys; AWS lists applications and push "
-            "channels among what continues, as AWS End User Messaging Push.",
-        )
-        application.add_metadata("cfn-lint", {"config": {"ignore_checks": [_SERVICE_ENDED]}})
+        _accept_ended_service(application)
         return application.ref
+
+
+def _accept_ended_service(resource: CfnResource) -> None:
+    acknowledge(
+        resource,
+        f"CloudFormation-Validate::{_SERVICE_ENDED}",
+        "What ended on 2026-10-30 are endpoints, segments, campaigns and journeys; AWS lists applications and push "
+        "channels among what continues, as AWS End User Messaging Push.",
+    )
+    resource.add_metadata("cfn-lint", {"config": {"ignore_checks": [_SERVICE_ENDED]}})
 
 
 def _secret(name: str, field: str | None = None) -> str:

@@ -43,7 +43,8 @@ def test_a_function_runs_python_3_13_on_arm_with_the_layer(prod: TemplateReader,
 def test_a_function_is_told_what_its_work_needs(prod: TemplateReader, name: Function) -> None:
     """The environment holds the contract's names for this function and the logger's, nothing else."""
     variables = prod.function(name)["Environment"]["Variables"]
-    assert set(variables) == {v.value for v in TOLD[name]} | {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+    runtime = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYTHONTZPATH"}
+    assert set(variables) == {v.value for v in TOLD[name]} | runtime
     assert variables["POWERTOOLS_SERVICE_NAME"] == "omnicascade"
 
 

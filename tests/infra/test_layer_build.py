@@ -1,6 +1,9 @@
 """The layer as it is really built: small, for arm64, compiled, and ours."""
 
 import importlib.util
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,36 @@ def test_the_layer_holds_the_package_without_its_command_line(layer: Path) -> No
     assert not list((layer / "python" / "babel").glob("locale-data/*"))
     assert not list(layer.rglob("*.pyi"))
     assert (next((layer / "python").glob("pydantic-*.dist-info")) / "METADATA").is_file()
+
+
+FROM_RUNTIME = ("boto3", "botocore", "urllib3", "s3transfer")
+FOR_THIS_PROCESSOR = ("pydantic_core", "markupsafe")
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.path[:0] = sys.argv[1:]
+import omnicascade
+for module in pkgutil.walk_packages(omnicascade.__path__, "omnicascade."):
+    importlib.import_module(module.name)
+import aws_lambda_powertools.metrics, aws_lambda_powertools.event_handler, liquid.extra
+import phonenumbers, yaml, zoneinfo
+assert phonenumbers.is_valid_number(phonenumbers.parse("+48601234567"))
+assert yaml.safe_load("a: [1, b]") == {"a": [1, "b"]}
+assert zoneinfo.ZoneInfo("Europe/Warsaw").key == "Europe/Warsaw"
+print(sys.modules["pydantic"].__file__)
+"""
+
+
+def test_what_was_dropped_is_not_missed(layer: Path, tmp_path: Path) -> None:
+    """Every module of the package imports from the layer alone, time zones included, beside what the runtime brings."""
+    site_packages = Path(sysconfig.get_path("purelib"))
+    for name in FROM_RUNTIME + FOR_THIS_PROCESSOR:
+        (tmp_path / name).symlink_to(site_packages / name)
+    paths = [str(tmp_path), str(layer / "python")]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONTZPATH": str(layer / "python" / "pytz" / "zoneinfo")}
+    command = [sys.executable, "-S", "-B", "-c", IMPORT_ALL, *paths]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(layer))
 
 
 def test_the_lock_pins_hashes_and_names_no_host() -> None:
