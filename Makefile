@@ -46,7 +46,7 @@ cdk.out/local/.ready: $(READY) $(SYNTH_INPUTS)
 
 .PHONY: local
 local: cdk.out/local/.ready ## Run the embedded stack (PORT=8787 SPEED=1)
-	@PORT=$(PORT) SPEED=$(SPEED) $(BIN)/python -m infra.local
+	@PORT=$(PORT) SPEED=$(SPEED) $(BIN)/python -m infra.local --template cdk.out/local/omnicascade-local.template.json
 
 .PHONY: demo
 demo: cdk.out/local/.ready ## Show the main job end to end on the embedded stack

@@ -83,7 +83,7 @@ def _accept_batch(request: Mapping[str, Any], received_at: datetime, new_id: Cal
         if shared and isinstance(call.get("context"), dict | None):
             call = {**call, "context": {**shared, **mapping(call.get("context"))}}
         done, problem = _complete(
-            call, call.get("type"), call.get("sentAt") or request.get("sentAt"), received_at, new_id
+            call, call.get("type", call.get("action")), call.get("sentAt") or request.get("sentAt"), received_at, new_id
         )
         if problem:
             rejected.append(Rejection(index, problem))
@@ -107,6 +107,7 @@ def _as_error(problem: Problem) -> InvalidInputError:
 def _complete(
     call: Mapping[str, Any], kind: object, sent_at: object, received_at: datetime, new_id: Callable[[], str]
 ) -> tuple[Mapping[str, Any], Problem | None]:
+    call = _modern(call)
     problem = _problem_with(call, kind)
     if problem:
         return call, problem
@@ -114,11 +115,25 @@ def _complete(
     if problem:
         return call, problem
     message_id = call.get("messageId")
+    own_id = "" if message_id is None else str(message_id).strip()
     done = {name: value for name, value in call.items() if name not in ("writeKey", "batch")}
     done["type"] = kind
-    done["messageId"] = str(message_id).strip() if message_id not in (None, "") else new_id()
+    done["messageId"] = own_id or new_id()
     done["timestamp"] = when.isoformat(timespec="milliseconds")
     return done, None
+
+
+_FORMER_NAMES: Final = {"user_id": "userId", "anonymous_id": "anonymousId"}
+"""Spellings that Segment's own spec still shows in some examples, as it shows `action` for `type`."""
+
+
+def _modern(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The call in today's spelling; `analytics.track({event, properties})`, which nests the call, is unfolded."""
+    renamed = {new: call[old] for old, new in _FORMER_NAMES.items() if old in call and new not in call}
+    nested = mapping(call.get("event"))
+    if isinstance(nested.get("event"), str):
+        return {**call, **renamed, **{name: value for name, value in nested.items() if value or name not in call}}
+    return {**call, **renamed} if renamed else call
 
 
 _MAPPINGS: Final = ("properties", "traits", "context")
