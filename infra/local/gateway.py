@@ -5,6 +5,7 @@ serialising, error parsing. moto's own hook stays off: botocore calls every hook
 While no stack is running the hook lets every call pass.
 """
 
+import functools
 import io
 import json
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import botocore.session
 from botocore import handlers as botocore_handlers
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.models import botocore_stubber
@@ -129,8 +131,12 @@ def _call(service: str, operation: str, request: AWSPreparedRequest) -> Call:
     raw = (
         body.encode() if isinstance(body, str) else bytes(body if isinstance(body, bytes | bytearray) else body.read())
     )
-    headers = {str(name).lower(): str(value) for name, value in request.headers.items()}
+    headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
     return Call(service, operation, str(request.method), urlsplit(request.url).path, headers, raw)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _before_send(event_name: str, request: AWSPreparedRequest, **_kwargs: Any) -> AWSResponse | None:
@@ -141,3 +147,6 @@ def _before_send(event_name: str, request: AWSPreparedRequest, **_kwargs: Any) -
 
 
 botocore_handlers.BUILTIN_HANDLERS.append(("before-send", _before_send))
+
+# Every function has sessions of its own and would read the same service models again: half of its cold start here.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)

@@ -19,6 +19,9 @@ IDLE_S: Final = 65
 DRAIN_LIMIT_BYTES: Final = 256 * 1024 * 1024
 """How much of a refused body is read, so that its client gets to see the refusal."""
 
+STOP_POLL_S: Final = 0.05
+"""How soon the server notices that it was told to stop, in real seconds."""
+
 log = logging.getLogger(__name__)
 
 type Handle = Callable[[Request], Response]
@@ -152,7 +155,12 @@ class HttpServer:
 
     def start(self) -> None:
         """Serve from a thread of its own."""
-        self._thread = threading.Thread(target=self._server.serve_forever, name="omnicascade-http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": STOP_POLL_S},
+            name="omnicascade-http",
+            daemon=True,
+        )
         self._thread.start()
 
     def stop(self) -> None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
 
 
+@functools.cache
+def service_clients(region: str) -> "ServiceClients":
+    """The clients for a region; they hold no state, so all stacks of a process share them."""
+    return ServiceClients(region)
+
+
 class ServiceClients:
     """Clients made at first use, for one region."""
 

@@ -39,7 +39,7 @@ from infra.local.moto_state import forget_everything, on_clock
 from infra.local.outbox import Outbox
 from infra.local.resources import Resources
 from infra.local.scheduler import Scheduler
-from infra.local.service_clients import ServiceClients
+from infra.local.service_clients import ServiceClients, service_clients
 from infra.local.ses_events import SesEvents
 from infra.local.sources import event_sources
 from infra.local.step_functions import StepFunctions
@@ -87,7 +87,7 @@ class Stack:
         self.scheduler = Scheduler(self.clock)
         self._runtime = LambdaRuntime(now=self.clock.now, region=REGION, verbose=verbose)
         self._gateway = Gateway(self._faults, self._runtime.busy)
-        self._clients = ServiceClients(REGION)
+        self._clients = service_clients(REGION)
         self.edge = HttpEdge(
             scheduler=self.scheduler,
             runtime=self._runtime,
