@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnicascade.domain.deployment import Deployment
@@ -69,6 +69,7 @@ def test_operators(value: object, operator: str, operand: object, expected: bool
     assert holds({"trait": "x", operator: operand}, profile=customer(traits={"x": value})) is expected
 
 
+@settings(deadline=None)
 @given(JSON, JSON, st.sampled_from(sorted(OPERATORS)))
 def test_no_pair_of_values_makes_an_operator_raise(value: object, operand: object, operator: str) -> None:
     """Whatever an event carries, a test is true or false with a reason."""
@@ -78,6 +79,7 @@ def test_no_pair_of_values_makes_an_operator_raise(value: object, operand: objec
         assert reason
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_a_value_is_the_same_as_itself_and_never_as_its_own_text(value: object) -> None:
     """Equality is reflexive and does not cross types."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnicascade.domain.journeys.durations import LONGEST, parse_duration, seconds, spell
@@ -39,6 +39,7 @@ def test_anything_else_is_refused_with_a_sentence(text: str) -> None:
         parse_duration(text)
 
 
+@settings(deadline=None)
 @given(st.timedeltas(min_value=timedelta(), max_value=LONGEST))
 def test_spelling_a_length_and_reading_it_gives_its_whole_seconds(length: timedelta) -> None:
     """`spell` and `parse_duration` are inverses on whole seconds, and rounding is never down."""

@@ -148,6 +148,14 @@ def test_a_claim_without_an_outcome_is_never_sent_again() -> None:
     assert (late.ledger[0].outcome, late.ledger[0].provider_id, late.due) == ("sent", "x", START + hours(4))
 
 
+def test_a_run_set_back_to_an_earlier_place_does_not_repeat_its_messages() -> None:
+    """The ledger alone decides: whoever repairs a run by hand cannot make it send twice."""
+    world = World(journey()).enter().until(hours(5))
+    world.run = replace(world.run, pc=0, cascade=None, due=world.now)
+    world.move()
+    assert world.channels() == ["push", "email", "sms"]
+
+
 def test_the_same_outcome_twice_changes_nothing_and_an_unknown_message_is_refused() -> None:
     """A provider's answer may be reported again; a message of another run may not."""
     flow = journey()
