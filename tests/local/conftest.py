@@ -1,5 +1,6 @@
 """A small stack for tests: one of each resource the embedded stack runs, with functions the test itself provides."""
 
+import functools
 import json
 import sys
 import types
@@ -39,7 +40,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
     kept = Probe()
     module = types.ModuleType("probe")
     for name in NAMES:
-        setattr(module, name, lambda event, context, name=name: kept.call(name, event, context))
+        setattr(module, name, functools.partial(kept.call, name))
     monkeypatch.setitem(sys.modules, "probe", module)
     return kept
 

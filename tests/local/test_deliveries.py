@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from infra.local.faults import SeededDeliveries
 from infra.local.stack import Stack
 from infra.local.template import TemplateError
+
+if TYPE_CHECKING:
+    from tests.local.conftest import Probe
 
 
 def _put(stack: Stack, *bodies: str) -> None:
@@ -26,7 +29,7 @@ def _write(stack: Stack, *keys: tuple[str, str], **attributes: str) -> None:
 def _waiting_in(stack: Stack, name: str) -> list[str]:
     url = next(url for arn, url in stack.inventory.queue_urls.items() if arn.endswith(f"-{name}"))
     answer = stack.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-    return [message["Body"] for message in answer.get("Messages", [])]
+    return [message.get("Body", "") for message in answer.get("Messages", [])]
 
 
 def _bodies(event: Any) -> list[str]:
@@ -37,7 +40,7 @@ def _keys(event: Any) -> list[str]:
     return [record["dynamodb"]["Keys"]["sk"]["S"] for record in event["Records"]]
 
 
-def test_a_batch_is_packed_to_the_mappings_size(small: Callable[..., Stack], probe: Any) -> None:
+def test_a_batch_is_packed_to_the_mappings_size(small: Callable[..., Stack], probe: "Probe") -> None:
     """Thirty messages reach a mapping of 25 as 25 and 5, though SQS gives ten at a time."""
     stack = small()
     _put(stack, *[f"m{number:02d}" for number in range(30)])
@@ -51,7 +54,7 @@ def test_a_batch_is_packed_to_the_mappings_size(small: Callable[..., Stack], pro
 
 
 def test_a_failed_message_alone_comes_again_after_the_visibility_timeout(
-    small: Callable[..., Stack], probe: Any
+    small: Callable[..., Stack], probe: "Probe"
 ) -> None:
     """The good ones are deleted, the bad one returns after 60 virtual seconds, not before."""
     stack = small()
@@ -70,7 +73,7 @@ def test_a_failed_message_alone_comes_again_after_the_visibility_timeout(
     assert probe.seen["worker"][1]["Records"][0]["attributes"]["ApproximateReceiveCount"] == "2"
 
 
-def test_after_max_receives_a_message_goes_to_the_dead_letters(small: Callable[..., Stack], probe: Any) -> None:
+def test_after_max_receives_a_message_goes_to_the_dead_letters(small: Callable[..., Stack], probe: "Probe") -> None:
     """Three failed deliveries, then the dead-letter queue."""
     stack = small()
 
@@ -85,7 +88,7 @@ def test_after_max_receives_a_message_goes_to_the_dead_letters(small: Callable[.
     assert _waiting_in(stack, "DeadLetters") == ["poison"]
 
 
-def test_a_delayed_message_arrives_when_virtual_time_has_come(small: Callable[..., Stack], probe: Any) -> None:
+def test_a_delayed_message_arrives_when_virtual_time_has_come(small: Callable[..., Stack], probe: "Probe") -> None:
     """DelaySeconds counts on the virtual clock, and nobody has to ask for the message."""
     stack = small()
     stack.clients.sqs.send_message(QueueUrl=stack.outputs["Queue"], MessageBody="later", DelaySeconds=30)
@@ -96,10 +99,10 @@ def test_a_delayed_message_arrives_when_virtual_time_has_come(small: Callable[..
     assert _bodies(probe.seen["worker"][0]) == ["later"]
 
 
-def test_an_answer_out_of_form_fails_the_whole_batch(small: Callable[..., Stack], probe: Any) -> None:
+def test_an_answer_out_of_form_fails_the_whole_batch(small: Callable[..., Stack], probe: "Probe") -> None:
     """An identifier that was not in the batch makes Lambda treat every message as failed."""
     stack = small()
-    answers = iter([{"batchItemFailures": [{"itemIdentifier": "unknown"}]}])
+    answers: Any = iter([{"batchItemFailures": [{"itemIdentifier": "unknown"}]}])
     probe.on["worker"] = lambda _event, _context: next(answers, {})
     _put(stack, "a", "b")
     stack.settle()
@@ -108,7 +111,7 @@ def test_an_answer_out_of_form_fails_the_whole_batch(small: Callable[..., Stack]
 
 
 def test_the_stream_gives_what_the_filter_wants_in_order_and_in_batches(
-    small: Callable[..., Stack], probe: Any
+    small: Callable[..., Stack], probe: "Probe"
 ) -> None:
     """Only inserts of event items arrive, oldest first, eight at a time, as Lambda shows them."""
     stack = small()
@@ -122,7 +125,7 @@ def test_the_stream_gives_what_the_filter_wants_in_order_and_in_batches(
     assert record["dynamodb"]["ApproximateCreationDateTime"] == stack.now().timestamp()
 
 
-def test_a_poison_record_is_found_by_halving_and_given_up_alone(small: Callable[..., Stack], probe: Any) -> None:
+def test_a_poison_record_is_found_by_halving_and_given_up_alone(small: Callable[..., Stack], probe: "Probe") -> None:
     """The batch is halved until the bad record is alone, retried twice and noted; the rest goes on."""
     stack = small()
     taken: list[str] = []
@@ -142,7 +145,7 @@ def test_a_poison_record_is_found_by_halving_and_given_up_alone(small: Callable[
     assert note["requestContext"]["condition"] == "RetryAttemptsExhausted"
 
 
-def test_a_reported_checkpoint_is_where_the_stream_goes_on(small: Callable[..., Stack], probe: Any) -> None:
+def test_a_reported_checkpoint_is_where_the_stream_goes_on(small: Callable[..., Stack], probe: "Probe") -> None:
     """What came before the reported failure is done; it and what follows are delivered again."""
     stack = small()
     failing = iter([True])
@@ -160,7 +163,7 @@ def test_a_reported_checkpoint_is_where_the_stream_goes_on(small: Callable[..., 
 
 
 def test_seeded_trouble_duplicates_and_mixes_but_keeps_each_partitions_order(
-    small: Callable[..., Stack], probe: Any
+    small: Callable[..., Stack], probe: "Probe"
 ) -> None:
     """With trouble on, batches come twice and partitions interleave anew; the same seed does the same again."""
 

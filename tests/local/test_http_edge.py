@@ -7,7 +7,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -16,6 +16,9 @@ import pytest
 from infra.local.http_api import ApiRoute, Response, Routes
 from infra.local.stack import Stack
 
+if TYPE_CHECKING:
+    from tests.local.conftest import Probe
+
 JSON = ("Content-Type", "application/json")
 
 
@@ -23,7 +26,7 @@ def _respond(**answer: Any) -> Callable[[Any, Any], Any]:
     return lambda _event, _context: answer
 
 
-def test_the_event_is_payload_format_2(small: Callable[..., Stack], probe: Any) -> None:
+def test_the_event_is_payload_format_2(small: Callable[..., Stack], probe: "Probe") -> None:
     """Paths decoded, header names lower-case and joined, cookies apart, query as sent and by name, virtual time."""
     stack = small()
     stack.request(
@@ -60,7 +63,7 @@ def test_the_event_is_payload_format_2(small: Callable[..., Stack], probe: Any) 
     ],
 )
 def test_bodies_are_text_or_base64_as_api_gateway_decides(
-    small: Callable[..., Stack], probe: Any, kind: str, body: bytes, *, encoded: bool
+    small: Callable[..., Stack], probe: "Probe", kind: str, body: bytes, *, encoded: bool
 ) -> None:
     """Text types that are text come as text; everything else, and what is no UTF-8, comes in base64."""
     small().request("POST", "/v1/track", headers=[("Content-Type", kind)], body=body)
@@ -88,7 +91,7 @@ def test_the_most_specific_route_wins() -> None:
     assert Routes([]).match("GET", "/") is None
 
 
-def test_staff_routes_need_the_token(small: Callable[..., Stack], probe: Any) -> None:
+def test_staff_routes_need_the_token(small: Callable[..., Stack], probe: "Probe") -> None:
     """Without the bearer token a guarded route answers 401 itself; with it the handler is asked."""
     stack = small()
     refused = stack.request("GET", "/v1/profiles/email%3Aa")
@@ -100,7 +103,7 @@ def test_staff_routes_need_the_token(small: Callable[..., Stack], probe: Any) ->
     assert probe.seen["staff"][0]["rawPath"] == "/v1/profiles/email:a"
 
 
-def test_answers_become_responses(small: Callable[..., Stack], probe: Any) -> None:
+def test_answers_become_responses(small: Callable[..., Stack], probe: "Probe") -> None:
     """Status, headers, cookies and base64 bodies are passed on; a bare value is a JSON body of its own."""
     stack = small()
     probe.on["intake"] = _respond(
@@ -118,7 +121,7 @@ def test_answers_become_responses(small: Callable[..., Stack], probe: Any) -> No
 
 
 def test_a_failing_handler_is_a_500_and_its_log_says_why(
-    small: Callable[..., Stack], probe: Any, caplog: pytest.LogCaptureFixture
+    small: Callable[..., Stack], probe: "Probe", caplog: pytest.LogCaptureFixture
 ) -> None:
     """The client learns nothing, as on AWS; the console and /local/logs tell everything."""
 
@@ -136,7 +139,7 @@ def test_a_failing_handler_is_a_500_and_its_log_says_why(
     assert stack.request("GET", "/any").status == 500
 
 
-def test_ten_megabytes_are_the_limit(small: Callable[..., Stack], probe: Any) -> None:
+def test_ten_megabytes_are_the_limit(small: Callable[..., Stack], probe: "Probe") -> None:
     """A body of 10 MB passes, one byte more is 413 without a handler."""
     stack = small()
     limit = 10 * 1024 * 1024
@@ -146,7 +149,7 @@ def test_ten_megabytes_are_the_limit(small: Callable[..., Stack], probe: Any) ->
 
 
 @pytest.fixture
-def connection(small: Callable[..., Stack], probe: Any) -> http.client.HTTPConnection:
+def connection(small: Callable[..., Stack], probe: "Probe") -> http.client.HTTPConnection:
     """One kept connection to a listening stack whose intake answers with what it got."""
     probe.on["intake"] = lambda event, _context: {
         "statusCode": 200,
@@ -200,7 +203,7 @@ def test_real_sdk_clients_reach_the_stacks_services(small: Callable[..., Stack])
     """boto3 with the stack's URL as endpoint starts executions and reads queues and tables."""
     stack = small()
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:small-journeys"
-    keys = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "y"}
+    keys: Any = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "y"}
     url = stack.serve()
     started = boto3.client("stepfunctions", endpoint_url=url, **keys).start_execution(stateMachineArn=machine)
     assert stack.executions[0].arn == started["executionArn"]

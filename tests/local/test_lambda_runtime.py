@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
@@ -13,8 +13,11 @@ import omnicascade.wiring.clock
 from infra.local.gateway import Gateway
 from infra.local.stack import Stack, TriggerError
 
+if TYPE_CHECKING:
+    from tests.local.conftest import Probe
 
-def test_a_handler_has_its_own_environment_and_no_other(small: Callable[..., Stack], probe: Any) -> None:
+
+def test_a_handler_has_its_own_environment_and_no_other(small: Callable[..., Stack], probe: "Probe") -> None:
     """It sees its own variables and Lambda's, nothing of this process; afterwards all is as before."""
     os.environ["OURS"] = "1"
     before = dict(os.environ)
@@ -30,7 +33,7 @@ def test_a_handler_has_its_own_environment_and_no_other(small: Callable[..., Sta
     del os.environ["OURS"]
 
 
-def test_every_function_has_its_own_modules_kept_warm(small: Callable[..., Stack], probe: Any) -> None:
+def test_every_function_has_its_own_modules_kept_warm(small: Callable[..., Stack], probe: "Probe") -> None:
     """What one function's modules cache, another never sees, this process neither; between calls it stays."""
 
     def remember(_event: Any, _context: Any) -> Any:
@@ -47,7 +50,7 @@ def test_every_function_has_its_own_modules_kept_warm(small: Callable[..., Stack
     assert stack.invoke("intake", {}) == 1
 
 
-def test_handlers_read_virtual_time(small: Callable[..., Stack], probe: Any) -> None:
+def test_handlers_read_virtual_time(small: Callable[..., Stack], probe: "Probe") -> None:
     """Their clock is the stack's; this process's own is untouched."""
     stack = small()
     probe.on["intake"] = lambda _e, _c: sys.modules["omnicascade.wiring.clock"].now().isoformat()
@@ -56,7 +59,7 @@ def test_handlers_read_virtual_time(small: Callable[..., Stack], probe: Any) -> 
     assert omnicascade.wiring.clock.now().year != 2026 or omnicascade.wiring.clock.now() != stack.now()
 
 
-def test_the_context_says_what_lambda_says(small: Callable[..., Stack], probe: Any) -> None:
+def test_the_context_says_what_lambda_says(small: Callable[..., Stack], probe: "Probe") -> None:
     """Request id, name, ARN, memory and the time that is left."""
     stack = small()
     probe.on["intake"] = lambda _event, context: [
@@ -70,7 +73,7 @@ def test_the_context_says_what_lambda_says(small: Callable[..., Stack], probe: A
     assert stack.invoke("intake", {}) == ["small-intake", arn, "512", 36, True]
 
 
-def test_functions_can_be_invoked_through_the_sdk(small: Callable[..., Stack], probe: Any) -> None:
+def test_functions_can_be_invoked_through_the_sdk(small: Callable[..., Stack], probe: "Probe") -> None:
     """Invoke answers payload or error; an unknown function is a 404; Event runs later."""
     stack = small()
     session = botocore.session.get_session()
@@ -91,7 +94,7 @@ def test_functions_can_be_invoked_through_the_sdk(small: Callable[..., Stack], p
     assert probe.seen["worker"] == [{}]
 
 
-def test_the_trigger_runs_once_when_everything_is_there(small: Callable[..., Stack], probe: Any) -> None:
+def test_the_trigger_runs_once_when_everything_is_there(small: Callable[..., Stack], probe: "Probe") -> None:
     """The function that configures the deployment ran; when it fails, the stack does not come up."""
     small().stop()
     assert probe.seen["setup"] == [{}]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import botocore.session
@@ -12,6 +12,9 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from infra.local.outbox import Outcome
 from infra.local.stack import Stack
+
+if TYPE_CHECKING:
+    from tests.local.conftest import Probe
 
 ONCE = Config(retries={"max_attempts": 0})
 PROFILES = {"email:ann@example.com": "P1", "profile_id:P1": "P1", "profile_id:P0": "P1", "email:bob@example.com": "P2"}
@@ -61,10 +64,11 @@ def _push(token: str = "tok", kind: str = "APNS") -> dict[str, Any]:
 def _feedback(stack: Stack) -> list[dict[str, Any]]:
     url = next(url for arn, url in stack.inventory.queue_urls.items() if arn.endswith("-Feedback"))
     found: list[dict[str, Any]] = []
-    while messages := stack.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+    sqs: Any = stack.clients.sqs
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             found.append(json.loads(message["Body"]))
-            stack.clients.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
@@ -79,7 +83,7 @@ def _staff(event: Any, _context: Any) -> Any:
 
 
 @pytest.fixture
-def stack(small: Callable[..., Stack], probe: Any) -> Stack:
+def stack(small: Callable[..., Stack], probe: "Probe") -> Stack:
     """The small stack with that staff API."""
     probe.on["staff"] = _staff
     return small()
@@ -162,7 +166,7 @@ def test_acts_on_an_email_are_what_ses_reports(stack: Stack, act: str, kind: str
         assert event["click"]["link"] == "http://127.0.0.1:8787/l/tok1?x=1"
 
 
-def test_a_tap_is_what_the_apps_sdk_would_post(stack: Stack, probe: Any) -> None:
+def test_a_tap_is_what_the_apps_sdk_would_post(stack: Stack, probe: "Probe") -> None:
     """The intake gets a track call of the source local-app, naming the device and carrying the push's data."""
     message_id = _push("device-token", "GCM")["MessageId"]
     assert stack.request("POST", f"/local/messages/{message_id}/tap").status == 200
@@ -174,7 +178,7 @@ def test_a_tap_is_what_the_apps_sdk_would_post(stack: Stack, probe: Any) -> None
     assert call["context"]["device"] == {"type": "android", "token": "device-token"}
 
 
-def test_an_sms_is_clicked_by_following_its_link_and_answered_by_a_reply(stack: Stack, probe: Any) -> None:
+def test_an_sms_is_clicked_by_following_its_link_and_answered_by_a_reply(stack: Stack, probe: "Probe") -> None:
     """The link reaches the product with a phone's browser; the reply comes back as two-way SMS."""
     provider_id = _sms()
     assert stack.request("POST", f"/local/messages/{provider_id}/click").status == 200
@@ -243,7 +247,7 @@ def test_scripted_failures_are_the_providers_own(stack: Stack) -> None:
     assert [m["channel"] for m in _get(stack, "/local/messages")] == ["email", "email", "sms", "sms", "push"]
 
 
-def test_executions_and_logs_can_be_read(stack: Stack, probe: Any) -> None:
+def test_executions_and_logs_can_be_read(stack: Stack, probe: "Probe") -> None:
     """The list of executions has states, transitions and input; logs can be asked by function."""
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:small-journeys"
     stack.step_functions.start_execution(machine, {"waits": [5]}, "n")
@@ -254,7 +258,7 @@ def test_executions_and_logs_can_be_read(stack: Stack, probe: Any) -> None:
     assert _get(stack, "/local/logs?function=sender") == {"small-sender": []}
 
 
-def test_reset_starts_over_as_new(stack: Stack, probe: Any) -> None:
+def test_reset_starts_over_as_new(stack: Stack, probe: "Probe") -> None:
     """Messages, executions, table, queue and timers are gone; the deployment is configured again; time goes on."""
     _email()
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:small-journeys"
@@ -278,7 +282,7 @@ def test_reset_starts_over_as_new(stack: Stack, probe: Any) -> None:
     assert _get(stack, "/local/clock")["now"] == "2026-03-10T13:00:01.000Z"
 
 
-def test_settle_returns_when_nothing_is_left(stack: Stack, probe: Any) -> None:
+def test_settle_returns_when_nothing_is_left(stack: Stack, probe: "Probe") -> None:
     """The control drains the queues of this stack before it answers."""
     stack.clients.sqs.send_message(QueueUrl=stack.outputs["Queue"], MessageBody="x")
     assert stack.request("POST", "/local/settle").json()["settled"] is True

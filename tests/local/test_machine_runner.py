@@ -165,7 +165,7 @@ def test_the_api_describes_lists_and_tells_the_history(stack: Stack) -> None:
     types = [event["type"] for event in history]
     assert types[:5] == ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted", "TaskSubmitted"]
     assert types[5:8] == ["TaskTimedOut", "TaskStateExited", "TaskStateEntered"]
-    assert history[1]["stateEnteredEventDetails"]["name"] == "SendAndAwait"
+    assert history[1].get("stateEnteredEventDetails", {}).get("name") == "SendAndAwait"
     backwards = client.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=2)
     assert [event["id"] for event in backwards["events"]] == [len(types), len(types) - 1]
     assert [row["name"] for row in client.list_executions(stateMachineArn=MACHINE)["executions"]] == ["n"]
