@@ -449,6 +449,16 @@ def test_a_held_message_is_judged_again_at_its_release() -> None:
     assert bought.run.outcome == "exited"
 
 
+def test_a_deadline_counts_from_when_the_message_was_first_due() -> None:
+    """A timer that comes late into the quiet hours does not give the message more time: due 18:00, 09:01 is too late."""
+    flow = journey({"wait": "6h"}, {"email": {"template": "a"}}, quiet_hours={**NIGHT, "zone": "UTC"}, deadline="12h")
+    world = World(flow).enter()
+    world.now = at("2026-03-10T22:30")
+    world.move().until(hours(48))
+    assert world.channels() == []
+    assert "was due at 2026-03-10T18:00" in world.run.decisions[-2].reason
+
+
 def test_quiet_hours_that_never_end_drop_instead_of_holding_for_ever() -> None:
     """A run is never stuck."""
     world = World(

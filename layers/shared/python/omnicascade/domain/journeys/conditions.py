@@ -6,7 +6,6 @@ The stored form is the mapping the author wrote (`{trait: plan, is: paid}`), che
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Final, cast
 
 from omnicascade.domain.deployment import Channel, Deployment
@@ -184,6 +183,8 @@ def read_condition(
 
 def nearest(name: str, known: Collection[str]) -> str:
     """` (did you mean X?)`, or the list of known names when none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only authors' mistakes need it, not a cold start
+
     close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(sorted(known))})"
 
