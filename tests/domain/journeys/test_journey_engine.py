@@ -450,7 +450,7 @@ def test_a_held_message_is_judged_again_at_its_release() -> None:
 
 
 def test_a_deadline_counts_from_when_the_message_was_first_due() -> None:
-    """A timer that comes late into the quiet hours does not give the message more time: due 18:00, 09:01 is too late."""
+    """A timer that comes late into the quiet hours gives the message no more time: due 18:00, 09:01 is too late."""
     flow = journey({"wait": "6h"}, {"email": {"template": "a"}}, quiet_hours={**NIGHT, "zone": "UTC"}, deadline="12h")
     world = World(flow).enter()
     world.now = at("2026-03-10T22:30")
