@@ -13,7 +13,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.platform_function import account_arn
-from omnicascade.contracts import TIMELINE_INDEX
+from omnicascade.contracts import LINK_KEY_PREFIX, TIMELINE_INDEX
 
 CONFIGURATION_PARTITION: Final = "CONFIG"
 """The partition of the table that holds sources, topics, journeys and templates."""
@@ -36,6 +36,15 @@ def use_configuration(table: dynamodb.ITable, *operations: str) -> iam.PolicySta
         [f"dynamodb:{operation}" for operation in operations],
         [table.table_arn],
         {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CONFIGURATION_PARTITION]}},
+    )
+
+
+def read_links(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """Read tracked links, and nothing else of the table: whoever opens a link is a stranger."""
+    return _allow(
+        ["dynamodb:GetItem"],
+        [table.table_arn],
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{LINK_KEY_PREFIX}*"]}},
     )
 
 

@@ -204,7 +204,7 @@ class OmnicascadeStack(Stack):
             Function.RECEIVE_FEEDBACK: _Work(
                 road, [may.use_table(table, "GetItem"), events, may.consume(self._feedback.work.queue.queue_arn)]
             ),
-            Function.FOLLOW_LINKS: _Work(road | links, [events, read_signing]),
+            Function.FOLLOW_LINKS: _Work(road | links, [may.read_links(table), events, read_signing]),
             Function.SERVE_STAFF_API: _Work(
                 road | {Env.STATE_MACHINE_ARN: machine},
                 [

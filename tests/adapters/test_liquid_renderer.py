@@ -51,6 +51,15 @@ def test_an_email_is_made_of_a_text_alone() -> None:
     )
 
 
+def test_without_a_footer_only_the_template_shows_the_way_out() -> None:
+    """An e-mail that is no advertisement has a way out where its author placed one, and is otherwise left alone."""
+    plain = Template("receipt", Wording(text="Paid."))
+    assert "x.example/u/" not in str(RENDERER.render(plain, Channel.EMAIL, CONTEXT, footer=False))
+    placed = Template("receipt", Wording(text="Paid. {{ links.unsubscribe }}"))
+    message = RENDERER.render(placed, Channel.EMAIL, CONTEXT, footer=False)
+    assert message.text.count("https://x.example/u/tok") == 1
+
+
 def test_an_email_is_made_of_html_alone() -> None:
     """The text part is what the HTML says."""
     message = of(Channel.EMAIL, BARE, title="Sale", html="<h1>Sale</h1><p>Hi {{ profile.traits.first_name }}</p>")

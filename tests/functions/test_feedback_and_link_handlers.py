@@ -12,13 +12,13 @@ import pytest
 
 from omnicascade.adapters.link_tokens import LinkTokens
 from omnicascade.domain.identifiers import Identifier
-from omnicascade.domain.links import ClickLink, UnsubscribeLink
+from omnicascade.domain.links import UnsubscribeLink
 from omnicascade.wiring import feedback, links
 from tests.fakes.aws_wire import Wire, wire
 
 TOKENS = LinkTokens("https://x.example", lambda: "k1")
 ANN = Identifier("email", "ann@example.com")
-CLICK = TOKENS.click_url(ClickLink("run-1-2", ANN, "https://s.example/c")).rpartition("/")[2]
+CLICK = TOKENS.click_code("run-1-2")
 WAY_OUT = TOKENS.unsubscribe_url(UnsubscribeLink("run-1-2", ANN, "email", "promotions")).rpartition("/")[2]
 
 
@@ -41,6 +41,10 @@ class Aws:
     def queue_is_down(self) -> None:
         for _ in range(4):
             self["sqs"].json(503, {"message": "down"}, "ServiceUnavailable")
+
+    def link_is_kept(self) -> None:
+        said = {"message": "run-1-2", "customer": str(ANN), "url": "https://s.example/c"}
+        self["dynamodb"].json(200, {"Item": {name: {"S": value} for name, value in said.items()}})
 
     def queued(self) -> list[dict[str, Any]]:
         entries = [
@@ -118,12 +122,15 @@ def test_a_reply_is_joined_through_the_table(aws: Aws) -> None:
 
 
 def test_a_click_redirects(aws: Aws) -> None:
-    """GET /l/{token} answers 302 in payload format 2.0, with the click's id from the request."""
+    """GET /l/{token} answers 302 in payload format 2.0, with the click's id from the request; no secret is read."""
     aws.queue_takes()
+    aws.link_is_kept()
     answer = cold_start("follow_links").handler(request("GET", "l", CLICK), None)
     assert (answer["statusCode"], answer["headers"]["location"]) == (302, "https://s.example/c")
     (call,) = aws.queued()
     assert call["messageId"] == "click-r-1"
+    assert aws["dynamodb"].body()["Key"]["pk"] == {"S": f"L#{CLICK}"}
+    assert aws["secretsmanager"].requests == []
     assert "machine" not in call["properties"]
 
 
@@ -131,6 +138,7 @@ def test_a_click_redirects(aws: Aws) -> None:
 def test_a_scanners_click_is_marked(aws: Aws, headers: dict[str, str]) -> None:
     """User agent and prefetch headers reach the decision."""
     aws.queue_takes()
+    aws.link_is_kept()
     cold_start("follow_links").handler(request("GET", "l", CLICK, headers=headers), None)
     assert aws.queued()[0]["properties"]["machine"] is True
 

@@ -26,7 +26,7 @@ ALLOWED = {
     | SEND
     | {"secretsmanager:GetSecretValue", "ses:SendEmail", "sns:Publish", "mobiletargeting:SendMessages"},
     Function.RECEIVE_FEEDBACK: {"dynamodb:GetItem"} | CONSUME | SEND,
-    Function.FOLLOW_LINKS: {"secretsmanager:GetSecretValue"} | SEND,
+    Function.FOLLOW_LINKS: {"dynamodb:GetItem", "secretsmanager:GetSecretValue"} | SEND,
     Function.SERVE_STAFF_API: READ
     | SEND
     | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "states:StartExecution"},
@@ -76,6 +76,12 @@ def test_who_handles_configuration_sees_no_customer(prod: TemplateReader, name: 
     assert table
     for statement in table:
         assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CONFIG"]}}
+
+
+def test_who_follows_links_reads_nothing_but_links(prod: TemplateReader) -> None:
+    """The function that strangers reach sees the partitions of tracked links only."""
+    statement = _statement(prod, Function.FOLLOW_LINKS, "dynamodb:GetItem")
+    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["L#*"]}}
 
 
 def _statement(prod: TemplateReader, name: Function, action: str) -> dict[str, object]:

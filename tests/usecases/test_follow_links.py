@@ -19,15 +19,15 @@ ANN = Identifier("email", "ann@example.com")
 
 
 class Links:
-    """A `LinkReader` for one good token of each kind."""
+    """A `LinkStore` with one good code, and a `LinkReader` for one good token."""
 
     def __init__(self, *, down: bool = False, topic: str = "promotions <i>", url: str = "https://s.example/ż") -> None:
         self.down = down
         self.topic = topic
         self.url = url
 
-    def read_click(self, token: str) -> ClickLink:
-        self._check(token)
+    def find(self, code: str) -> ClickLink:
+        self._check(code)
         return ClickLink("run-1-2", ANN, self.url)
 
     def read_unsubscribe(self, token: str) -> UnsubscribeLink:
@@ -46,7 +46,7 @@ def click(token: str, queue: MemoryEventQueue, links: Links | None = None, *, ma
 
 
 def test_a_click_is_recorded_and_led_on() -> None:
-    """The browser goes where the signed link says; the event is queued first."""
+    """The browser goes where the link says; the event is queued first."""
     queue = MemoryEventQueue()
     answer = click("good", queue)
     assert (answer.status, answer.headers["location"]) == (302, "https://s.example/%C5%BC")
@@ -123,8 +123,8 @@ def test_a_wish_to_leave_is_never_confirmed_before_it_is_kept() -> None:
     assert answer.trouble
 
 
-def test_without_the_key_every_link_asks_to_come_back() -> None:
-    """A failing secret store is our trouble and temporary."""
+def test_without_table_or_key_every_link_asks_to_come_back() -> None:
+    """What we cannot read is our trouble and temporary."""
     down, queue = Links(down=True), MemoryEventQueue()
     answers = [click("good", queue, down), show_way_out("good", links=down)]
     answers.append(leave("good", everything=False, links=down, queue=queue, now=NOW))

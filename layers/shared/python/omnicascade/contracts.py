@@ -95,8 +95,12 @@ ROUTES: Final = (
 
 TIMELINE_INDEX: Final = "timeline"
 EVENT_KEY_PREFIX: Final = "E#"
+LINK_KEY_PREFIX: Final = "L#"
 CONFIGURATION_FILE: Final = "configuration.json"
 """In the code asset of configure_deployment: {"deployment": …, "journeys": […], "templates": […]}."""
 
 RUN_FINISHED_ERROR: Final = "RunFinished"
 """The task failure that ends a run's execution; caught by the state machine."""
+
+INVALID_INPUT_ERROR: Final = "InvalidInput"
+"""The task failure that fails an execution which a person started with input that makes no run; its cause says why."""

@@ -7,6 +7,7 @@
     slot        node             H#S#<journey>#<hash of key>    head of a node
     run         node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
     message     M#<provider id>  M                              Get by the provider's id
+    link        L#<code>         L                              Get by the code of the URL; expires
     source      CONFIG           SOURCE#<sha256 of write key>   Get by write key; Query begins_with for the list
     deployment  CONFIG           DEPLOYMENT                     Get
     index       CONFIG           JOURNEYS                       Get: name, version and events of every journey
@@ -21,7 +22,7 @@ the projections' watermark relies on.
 import hashlib
 from typing import Final
 
-from omnicascade.contracts import EVENT_KEY_PREFIX
+from omnicascade.contracts import EVENT_KEY_PREFIX, LINK_KEY_PREFIX
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.projection import epoch_ms
@@ -36,6 +37,7 @@ JOURNEY_INDEX: Final = "JOURNEYS"
 SOURCE_PREFIX: Final = "SOURCE#"
 TEMPLATE_PREFIX: Final = "TEMPLATE#"
 MESSAGE: Final = "M"
+LINK: Final = "L"
 
 _MAX_PLAIN_ID: Final = 256
 
@@ -80,6 +82,11 @@ def run_key(run_id: str) -> tuple[str, str]:
 def message_key(provider_id: str) -> tuple[str, str]:
     """(pk, sk) of a sent message."""
     return f"M#{provider_id}", MESSAGE
+
+
+def link_key(code: str) -> tuple[str, str]:
+    """(pk, sk) of a tracked link."""
+    return f"{LINK_KEY_PREFIX}{code}", LINK
 
 
 def source_key(write_key: str) -> str:

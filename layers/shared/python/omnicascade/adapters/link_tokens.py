@@ -1,12 +1,16 @@
-"""Signed link tokens: what `domain.links` says, in a URL, so that a link needs no database and nobody can forge one.
+"""What the deployment's secret makes of links: codes of clicks that nobody can guess, and signed ways out.
 
-The key is a secret of the deployment. It may hold several words, newest last: the last one signs, all of them verify,
-so that a rotation does not break the links in e-mails already sent.
+The token of a way out carries what `domain.links` says of it, so that it needs no database and nobody can forge one.
+The secret may hold several words, newest last: the last one signs, all of them verify, so that a rotation does not
+break the links in e-mails already sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -15,81 +19,72 @@ from itsdangerous import BadData, URLSafeSerializer
 from omnicascade.domain.errors import NotFoundError, UnavailableError
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.json_text import mapping
-from omnicascade.domain.links import ClickLink, UnsubscribeLink, location_of
+from omnicascade.domain.links import CODE_LENGTH, UnsubscribeLink
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager.client import SecretsManagerClient
 
-_CLICK: Final = "omnicascade.click"
 _UNSUBSCRIBE: Final = "omnicascade.unsubscribe"
-"""Salts: a token of one kind is no token of the other."""
+"""Part of every key that signs ways out: whatever else the secret will sign one day is none."""
 
 LONGEST_TOKEN: Final = 4096
 """No token of ours comes near; a longer one is not even decoded."""
 
 
 class LinkTokens:
-    """Writes and reads the tokens of `/l/{token}` and `/u/{token}`."""
+    """Writes the addresses `/l/{code}` and `/u/{token}`, and reads the latter's tokens."""
 
     def __init__(self, public_url: str, secret: Callable[[], str]) -> None:
-        """Args: public_url without a trailing slash is the API's address; secret is asked once, at the first token."""
+        """Args: public_url without a trailing slash is the API's address; secret is asked once, at the first link."""
         self._public_url = public_url.rstrip("/")
         self._secret = secret
-        self._serializers: dict[str, URLSafeSerializer] = {}
 
-    def click_url(self, link: ClickLink) -> str:
-        """The tracked address of a link.
+    def click_code(self, message_id: str) -> str:
+        """The code of a message's tracked link: the same at every repetition, and of use to its reader only.
 
         Raises:
             UnavailableError: the key could not be read.
         """
-        token = self._dump(_CLICK, {"m": link.message_id, "i": str(link.customer), "u": link.url})
-        return f"{self._public_url}/l/{token}"
+        digest = hmac.digest(self._words[-1].encode(), message_id.encode(), "sha256")
+        return urlsafe_b64encode(digest).decode()[:CODE_LENGTH]
+
+    def click_url(self, code: str) -> str:
+        """The address of a tracked link."""
+        return f"{self._public_url}/l/{code}"
 
     def unsubscribe_url(self, link: UnsubscribeLink) -> str:
-        """The address of a message's way out; raises as `click_url`."""
+        """The address of a message's way out; raises as `click_code`."""
         said = {"m": link.message_id, "i": str(link.customer), "c": link.channel, "t": link.topic}
-        return f"{self._public_url}/u/{self._dump(_UNSUBSCRIBE, said)}"
-
-    def read_click(self, token: str) -> ClickLink:
-        """What a click token says.
-
-        Raises:
-            NotFoundError: not a token of ours, or one that leads to no web address.
-            UnavailableError: the key could not be read.
-        """
-        said = self._load(_CLICK, token, ("m", "i", "u"))
-        if location_of(said["u"]) is None:
-            raise NotFoundError("the link leads to no web address")
-        return ClickLink(said["m"], _identifier(said["i"]), said["u"])
+        return f"{self._public_url}/u/{self._signer.dumps(said)}"
 
     def read_unsubscribe(self, token: str) -> UnsubscribeLink:
-        """What an unsubscribe token says; raises as `read_click`."""
-        said = self._load(_UNSUBSCRIBE, token, ("m", "i", "c", "t"))
-        return UnsubscribeLink(said["m"], _identifier(said["i"]), said["c"], said["t"])
+        """What the token of a way out says.
 
-    def _dump(self, salt: str, said: dict[str, str]) -> str:
-        return str(self._serializer(salt).dumps(said))
-
-    def _load(self, salt: str, token: str, names: tuple[str, ...]) -> Mapping[str, str]:
+        Raises:
+            NotFoundError: not a token of ours.
+            UnavailableError: the key could not be read.
+        """
         if len(token) > LONGEST_TOKEN:
             raise NotFoundError("this is no link of ours")
         try:
-            said = mapping(self._serializer(salt).loads(token))
+            said = mapping(self._signer.loads(token))
         except (BadData, ValueError) as error:
             raise NotFoundError("this is no link of ours") from error
-        if not all(isinstance(said.get(name), str) for name in names):
+        if not all(isinstance(said.get(name), str) for name in ("m", "i", "c", "t")):
             raise NotFoundError("this is no link of ours")
-        return said
+        return UnsubscribeLink(said["m"], _identifier(said["i"]), said["c"], said["t"])
 
-    def _serializer(self, salt: str) -> URLSafeSerializer:
-        if salt not in self._serializers:
-            self._serializers[salt] = URLSafeSerializer(self._secret().split(), salt=salt)
-        return self._serializers[salt]
+    @cached_property
+    def _words(self) -> list[str]:
+        return self._secret().split()
+
+    @cached_property
+    def _signer(self) -> URLSafeSerializer:
+        return URLSafeSerializer(self._words, salt=_UNSUBSCRIBE)
 
 
 def secret_of(client: SecretsManagerClient, arn: str) -> str:
-    """The signing secret. Cost: one GetSecretValue; `LinkTokens` asks for each kind of token once per process.
+    """The signing secret. Cost: one GetSecretValue; `LinkTokens` asks once per process.
 
     Raises:
         UnavailableError: the secret could not be read.

@@ -89,13 +89,15 @@ class LiquidRenderer:
         """
         return _Copy(template, channel, context).line("url") or None
 
-    def render(self, template: Template, channel: Channel, context: Mapping[str, Any]) -> RenderedMessage:
+    def render(
+        self, template: Template, channel: Channel, context: Mapping[str, Any], *, footer: bool = True
+    ) -> RenderedMessage:
         """One customer's copy for one channel.
 
         What a template leaves out is made from what it says: a push title from the subject, an e-mail's subject from
         the title or the text's first line, its HTML from the text and the other way round. An SMS ends with the address
-        it leads to. Where the context has `links.unsubscribe`, an e-mail always shows it. `url` is the context's
-        `message.url`, else the target.
+        it leads to. Where the context has `links.unsubscribe`, an e-mail always shows it, in a footer if the template
+        does not; without `footer` only the template decides. `url` is the context's `message.url`, else the target.
 
         Raises:
             RenderError: names the template, the field and the variable; surely nothing was sent.
@@ -109,7 +111,8 @@ class LiquidRenderer:
             case Channel.SMS:
                 return _sms(copy, message["url"])
             case Channel.EMAIL:
-                return _email(copy, message["url"], context.get("links", {}).get("unsubscribe"))
+                way_out = context.get("links", {}).get("unsubscribe") if footer else None
+                return _email(copy, message["url"], way_out)
 
 
 class _Copy:

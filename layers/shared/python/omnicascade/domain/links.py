@@ -1,14 +1,16 @@
 """What the links in our messages mean: where a click leads, whom it concerns, and how a customer says no more.
 
-A link must be readable without a database, years later, so its token carries all that is needed; it is signed
-(adapters), not secret. Nothing here trusts a URL further than "a web address that somebody of ours signed".
+A click is behind a short code that nobody can guess and that is looked up, so that a text message stays one part and no
+URL carries an address. A way out must work years later, when nothing is stored any more, so its token carries all that
+is needed; it is signed (adapters), not secret. Nothing here trusts a URL further than "a web address that somebody of
+ours put into a message".
 """
 
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +18,14 @@ from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.track_call import track_call
 
 ALL_TOPICS: Final = "*"
+
+CODE_LENGTH: Final = 12
+"""Characters of a click's code: 72 bits, which nobody finds by trying, and which leave a text message its room."""
+
+CLICK_LIFETIME: Final = timedelta(days=400)
+"""A tracked link leads somewhere for so long after its message; as long as the archive keeps events."""
+
+_CODE: Final = re.compile(rf"[A-Za-z0-9_-]{{{CODE_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,11 @@ class UnsubscribeLink:
     customer: Identifier
     channel: str
     topic: str
+
+
+def is_code(text: str) -> bool:
+    """Whether a path segment can be a click's code at all; anything else is not worth a read."""
+    return _CODE.fullmatch(text) is not None
 
 
 def one_click_headers(unsubscribe_url: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -13,6 +13,7 @@ from omnicascade.domain.errors import (
     PermanentAddressError,
     RenderError,
     RetryableSendError,
+    SendError,
     UnknownOutcomeError,
 )
 from omnicascade.domain.event import Event
@@ -65,20 +66,38 @@ class Renderer(Protocol):
         """Where the message leads, or None."""
         ...
 
-    def render(self, template: Template, channel: Channel, context: Mapping[str, Any]) -> RenderedMessage:
-        """One customer's copy."""
+    def render(
+        self, template: Template, channel: Channel, context: Mapping[str, Any], *, footer: bool
+    ) -> RenderedMessage:
+        """One customer's copy; with `footer`, an e-mail shows `links.unsubscribe` even if its template does not."""
         ...
 
 
 class Links(Protocol):
-    """Signs the links of messages; raises `UnavailableError`."""
+    """Writes the links of messages; raises `UnavailableError`."""
 
-    def click_url(self, link: ClickLink) -> str:
-        """The tracked address of a link."""
+    def click_code(self, message_id: str) -> str:
+        """The code of a message's tracked link: always the same one, and only we can tell it."""
+        ...
+
+    def click_url(self, code: str) -> str:
+        """The address of a tracked link."""
         ...
 
     def unsubscribe_url(self, link: UnsubscribeLink) -> str:
         """The address of a message's way out."""
+        ...
+
+
+class LinkStore(Protocol):
+    """Tracked links by code."""
+
+    def save(self, code: str, link: ClickLink, now: datetime) -> None:
+        """Keep a link until `CLICK_LIFETIME` from now; saving it again changes nothing else.
+
+        Raises:
+            UnavailableError: not stored; the message must not go yet.
+        """
         ...
 
 
@@ -108,16 +127,23 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class PostOffice:
-    """Everything that turns a claim into a message, bound once per process."""
+    """Everything that turns a claim into a message, bound once per process.
+
+    Attributes:
+        notice: told of what whoever runs the deployment must hear: what happened, and the channel, journey, step,
+            template and error class it happened to. Never a provider's own words, which may quote an address.
+    """
 
     events: EventStore
     queue: EventQueue
     templates: TemplateStore
     renderer: Renderer
     links: Links
+    link_store: LinkStore
     email: EmailSender
     sms: SmsSender
     push: PushSender
+    notice: Callable[[str, Mapping[str, str]], None]
 
     def deliver(
         self,
@@ -143,19 +169,19 @@ class PostOffice:
         if withdrawn:
             return withdrawn
         try:
-            rendered = self._rendered(send, run, journey, customer)
+            rendered = self._rendered(send, run, journey, customer, now)
             receipt = self._hand_over(send, rendered, run, journey)
         except RetryableSendError as error:
             if attempt < MAX_ATTEMPTS:
                 raise
+            self._tell(error, send, journey)
             return Delivery("failed", f"given up after {attempt + 1} attempts: {error}")
         except PermanentAddressError as error:
             self._suppress(send, str(error), now)
             return Delivery("failed", str(error))
-        except UnknownOutcomeError as error:
-            return Delivery("unknown", str(error))
-        except (ChannelUnavailableError, RenderError) as error:
-            return Delivery("failed", str(error))
+        except (ChannelUnavailableError, RenderError, UnknownOutcomeError) as error:
+            self._tell(error, send, journey)
+            return Delivery("unknown" if isinstance(error, UnknownOutcomeError) else "failed", str(error))
         return Delivery("sent", "accepted by the provider", receipt.provider_id, _cost(send, rendered, deployment))
 
     def _last_look(
@@ -184,7 +210,7 @@ class PostOffice:
         allowed = permission(newest, send.channel, journey.topic, deployment)
         return None if allowed.granted else Delivery("withdrawn", allowed.reason)
 
-    def _rendered(self, send: Send, run: Run, journey: Journey, customer: Customer) -> RenderedMessage:
+    def _rendered(self, send: Send, run: Run, journey: Journey, customer: Customer, now: datetime) -> RenderedMessage:
         template = self.templates.template(send.template)
         if template is None:
             raise RenderError(f"there is no template {send.template}", template=send.template)
@@ -202,12 +228,17 @@ class PostOffice:
         }
         target = self.renderer.target(template, send.channel, context)
         if target and send.channel is not Channel.PUSH:  # an app reports the tap itself
-            target = self.links.click_url(ClickLink(send.message_id, send.address, target))
+            target = self._tracked(ClickLink(send.message_id, send.address, target), now)
         message["url"] = target
-        return self.renderer.render(template, send.channel, context)
+        return self.renderer.render(template, send.channel, context, footer=not journey.transactional)
+
+    def _tracked(self, link: ClickLink, now: datetime) -> str:
+        code = self.links.click_code(link.message_id)
+        self.link_store.save(code, link, now)
+        return self.links.click_url(code)
 
     def _way_out(self, send: Send, journey: Journey) -> str | None:
-        if journey.transactional or send.channel is not Channel.EMAIL:
+        if send.channel is not Channel.EMAIL:  # its token alone would be one more part of a text message
             return None
         return self.links.unsubscribe_url(UnsubscribeLink(send.message_id, send.address, send.channel, journey.topic))
 
@@ -215,7 +246,7 @@ class PostOffice:
         marks = {"journey": journey.name, "run": run.run_id, "step": send.step, "message": send.message_id}
         match send.channel:
             case Channel.EMAIL:
-                way_out = self._way_out(send, journey)
+                way_out = None if journey.transactional else self._way_out(send, journey)
                 headers = one_click_headers(way_out) if way_out else {}
                 mail = EmailMessage(
                     send.address.value, rendered.subject, rendered.html, rendered.text, tags=marks, headers=headers
@@ -227,6 +258,18 @@ class PostOffice:
                 data = {"message_id": send.message_id, "journey": journey.name}
                 return self.push.send(PushMessage(send.address, rendered.title, rendered.text, rendered.url, data))
 
+    def _tell(self, error: SendError, send: Send, journey: Journey) -> None:
+        details = {
+            "channel": send.channel.value,
+            "journey": journey.name,
+            "step": send.step,
+            "template": send.template,
+            "error": type(error).__name__,
+        }
+        if isinstance(error, RenderError) and error.field:
+            details["field"] = error.field
+        self.notice(_what_happened(error), details)
+
     def _suppress(self, send: Send, reason: str, now: datetime) -> None:
         """Say on the one road that an address is dead; the fold keeps it from being used again."""
         properties = {"message_id": send.message_id, "channel": send.channel.value, "permanent": True, "reason": reason}
@@ -234,6 +277,18 @@ class PostOffice:
             MESSAGE_FAILED, about=send.address, message_id=f"failed:{send.message_id}", at=now, properties=properties
         )
         self.queue.put(Envelope(FEEDBACK_SOURCE, now, [call]))
+
+
+def _what_happened(error: SendError) -> str:
+    match error:
+        case ChannelUnavailableError():
+            return "channel_unavailable"
+        case RenderError():
+            return "message_not_rendered"
+        case UnknownOutcomeError():
+            return "outcome_unknown"
+        case _:
+            return "message_given_up"
 
 
 def _cost(send: Send, rendered: RenderedMessage, deployment: Deployment) -> Price:

@@ -12,11 +12,24 @@ from omnicascade.usecases.link_pages import Answer, ask, busy, gone, redirect, u
 from omnicascade.usecases.ports import Envelope, EventQueue
 
 
+class LinkStore(Protocol):
+    """Tracked links by code."""
+
+    def find(self, code: str) -> ClickLink:
+        """The link behind a code.
+
+        Raises:
+            NotFoundError: not a code of ours, or one that expired.
+            UnavailableError: the table could not be read.
+        """
+        ...
+
+
 class LinkReader(Protocol):
     """Reads the signed tokens."""
 
-    def read_click(self, token: str) -> ClickLink:
-        """What a click token says.
+    def read_unsubscribe(self, token: str) -> UnsubscribeLink:
+        """What an unsubscribe token says.
 
         Raises:
             NotFoundError: not a token of ours.
@@ -24,29 +37,25 @@ class LinkReader(Protocol):
         """
         ...
 
-    def read_unsubscribe(self, token: str) -> UnsubscribeLink:
-        """What an unsubscribe token says; raises as `read_click`."""
-        ...
-
 
 def follow_click(
-    token: str, *, links: LinkReader, queue: EventQueue, click_id: str, machine: bool, now: datetime
+    code: str, *, links: LinkStore, queue: EventQueue, click_id: str, machine: bool, now: datetime
 ) -> Answer:
     """Record `Message Link Clicked` and lead the browser on.
 
     The customer gets where they wanted to go even if the click cannot be queued: the loss is told in `trouble`, and the
-    visit that follows answers the message as well. A bad token is a page, never a redirect.
+    visit that follows answers the message as well. A bad code is a page, never a redirect.
 
     Args:
-        token: of the path.
-        links: knows the key.
+        code: of the path.
+        links: every link that was sent lately.
         queue: where the call goes.
         click_id: one per request.
         machine: a scanner or prefetch; recorded as such.
         now: aware, UTC.
     """
     try:
-        link = links.read_click(token)
+        link = links.find(code)
     except NotFoundError:
         return unknown_link()
     except UnavailableError as error:

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.events_queue import SqsEventQueue
+from omnicascade.adapters.link_store import DynamoLinkStore
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.pinpoint_push import PinpointPushSender
 from omnicascade.adapters.run_store import DynamoRunStore
@@ -18,6 +21,7 @@ from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.send_next_message import RunClerk, Task
+from omnicascade.wiring.channel_faults import ChannelFaults
 from omnicascade.wiring.clients import client, one_attempt_client
 from omnicascade.wiring.clock import now
 from omnicascade.wiring.links import link_tokens
@@ -63,7 +67,9 @@ class Sender:
             templates=self._configuration,
             renderer=LiquidRenderer(),
             links=link_tokens(settings),
+            link_store=DynamoLinkStore(self._table),
             email=SesEmailSender(one_attempt_client("sesv2"), settings.email_from, settings.ses_configuration_set),
             sms=SnsSmsSender(one_attempt_client("sns"), settings.sms_sender_id, settings.sms_max_price_usd),
             push=PinpointPushSender(one_attempt_client("pinpoint"), settings.push_application_id),
+            notice=ChannelFaults(Logger(), settings.state_machine_arn.rpartition(":")[2]),
         )
