@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import aws_cdk as cdk
 
-from infra.config import UnknownStageError, config_of
+from infra.config import InvalidConfigurationError, UnknownStageError, config_of
+from infra.configuration_document import UnacceptableFileError
 from infra.stack import OmnicascadeStack
 
 DEFAULT_STAGE: Final = "prod"
@@ -20,14 +21,15 @@ EMBEDDED_STAGE: Final = "local"
 _NO_BUNDLING: Final[Mapping[str, Any]] = {"aws:cdk:bundling-stacks": []}
 
 
-def build_app(*, outdir: Path, stage: str | None = None, bundle: bool = True, nag: bool = True) -> cdk.App:
+def build_app(*, outdir: Path, stage: str | None = None, bundle: bool = True, nag: bool | None = None) -> cdk.App:
     """The app of one stage, ready to `synth()`.
 
     Args:
         outdir: where the cloud assembly goes.
         stage: the stage where the context names none.
         bundle: build the layer; the embedded stage never does, it runs from the repository.
-        nag: check the template with cdk-nag's AwsSolutions; a finding makes `synth()` raise.
+        nag: check the template with cdk-nag's AwsSolutions, whose findings make `synth()` raise; by default every stage
+            but the embedded one, whose start shouldn't wait for it.
 
     Raises:
         UnknownStageError: infra/config.py has no such stage.
@@ -41,7 +43,7 @@ def build_app(*, outdir: Path, stage: str | None = None, bundle: bool = True, na
             app.node.set_context(key, value)
     staging = outdir.resolve() / ".staging" / named
     OmnicascadeStack(app, config=config, staging=staging)
-    if nag:
+    if named != EMBEDDED_STAGE if nag is None else nag:
         _check_with_nag(app)
     return app
 
@@ -53,12 +55,12 @@ def _check_with_nag(app: cdk.App) -> None:
 
 
 def main() -> int:
-    """Synthesize; 0, or 2 for a stage that doesn't exist."""
+    """Synthesize; 0, or 2 where the stage doesn't exist or its configuration or journeys are not acceptable."""
     stage = os.environ.get("OMNICASCADE_STAGE", DEFAULT_STAGE)
     outdir = Path(os.environ.get("CDK_OUTDIR", "cdk.out"))
     try:
-        app = build_app(outdir=outdir, stage=stage, nag=stage != EMBEDDED_STAGE)
-    except UnknownStageError as error:
+        app = build_app(outdir=outdir, stage=stage)
+    except (UnknownStageError, InvalidConfigurationError, UnacceptableFileError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     app.synth()

@@ -29,7 +29,10 @@ _UNUSED_UTILITIES: Final = (
     "circuit_breaker",
     "data_masking",
     "feature_flags",
+    "idempotency",
     "kafka",
+    "parameters",
+    "parser",
     "streaming",
 )
 _DROPPED: Final = (
@@ -49,6 +52,7 @@ _DROPPED: Final = (
     "phonenumbers/shortdata/region_*.py",
     # The previous generation of pydantic, for programs that still import it by name.
     "pydantic/v1",
+    "dateutil/zoneinfo/*.tar.gz",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
     *(f"aws_lambda_powertools/utilities/{name}" for name in _UNUSED_UTILITIES),
@@ -115,7 +119,7 @@ def _trim(target: Path) -> None:
 class LayerBundling:
     """Builds the layer in CDK's own bundling step, which is skipped when the assembly has this hash already."""
 
-    def try_bundle(self, output_dir: str, **_options: object) -> bool:
+    def try_bundle(self, output_dir: str, _options: object = None, **_more: object) -> bool:
         """Build into the folder CDK gives; always done here, never in Docker."""
         build_layer(Path(output_dir))
         return True

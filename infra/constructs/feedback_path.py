@@ -51,6 +51,7 @@ class FeedbackPath(Construct):
             configuration_set_name=name,
             reputation_metrics=True,
             suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
+            # Messages carry personal data: a server that would take them in plain text only gets a bounce instead.
             tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
         )
         configuration_set.add_event_destination(

@@ -1,6 +1,9 @@
 """What a deployment brings along: settings, journeys and templates in one checked document."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -111,6 +114,17 @@ def test_an_unknown_stage_lists_the_known_ones(tmp_path: Path) -> None:
         config_of("prd")
     with pytest.raises(UnknownStageError):
         build_app(outdir=tmp_path, stage="prd")
+
+
+def test_the_command_line_may_name_the_stage(tmp_path: Path) -> None:
+    """Run as the CDK command line runs it, with its context: that stage goes before the environment's."""
+    environment = os.environ | {
+        "CDK_CONTEXT_JSON": '{"stage": "local"}',
+        "CDK_OUTDIR": str(tmp_path),
+        "OMNICASCADE_STAGE": "prod",
+    }
+    subprocess.run([sys.executable, "-m", "infra.app"], env=environment, check=True)
+    assert [path.name for path in tmp_path.glob("*.template.json")] == ["omnicascade-local.template.json"]
 
 
 def test_a_changed_configuration_runs_again_on_deployment(local: TemplateReader, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_cdk_nag_finds_nothing(prod: TemplateReader) -> None:
 
 def test_cdk_nag_would_stop_the_synth(tmp_path: Path) -> None:
     """The app's own check is on: an open bucket ends the synth, and the report says why."""
-    app = build_app(outdir=tmp_path, stage="local", bundle=False)
+    app = build_app(outdir=tmp_path, stage="local", nag=True)
     s3.CfnBucket(next(child for child in app.node.children if isinstance(child, cdk.Stack)), "Open")
     with pytest.raises(RuntimeError, match="ValidationFailed"):
         app.synth()

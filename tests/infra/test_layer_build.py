@@ -6,9 +6,11 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import aws_cdk as cdk
 import pytest
 
 from infra import layer_bundling
+from infra.constructs.shared_layer import SharedLayer
 from infra.layer_bundling import LOCK, LayerBuildError, build_layer, layer_hash
 
 ELF_MACHINE = slice(18, 20)
@@ -102,6 +104,23 @@ def test_what_was_dropped_is_not_missed(layer: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(layer))
+
+
+def _synthesized_layer(outdir: Path) -> Path:
+    app = cdk.App(outdir=str(outdir), context={"aws:cdk:enable-asset-metadata": True})
+    SharedLayer(cdk.Stack(app, "layer"), "Shared")
+    resources = app.synth().get_stack_by_name("layer").template["Resources"].values()
+    (found,) = [r for r in resources if r["Type"] == "AWS::Lambda::LayerVersion"]
+    return outdir / found["Metadata"]["aws:asset:path"]
+
+
+def test_a_synth_builds_the_layer_once(layer: Path, tmp_path: Path) -> None:
+    """CDK's own bundling gives the same files, and a second synth leaves them as they are."""
+    built = _synthesized_layer(tmp_path)
+    assert {f.relative_to(built) for f in _files(built)} == {f.relative_to(layer) for f in _files(layer)}
+    before = (built / "python" / "omnicascade" / "contracts.py").stat().st_mtime_ns, built.stat().st_ino
+    assert _synthesized_layer(tmp_path) == built
+    assert ((built / "python" / "omnicascade" / "contracts.py").stat().st_mtime_ns, built.stat().st_ino) == before
 
 
 def test_the_lock_pins_hashes_and_names_no_host() -> None:
