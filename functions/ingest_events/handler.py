@@ -3,13 +3,14 @@
 import json
 import os
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aws_lambda_powertools import Logger
 
 from omnicascade.domain.errors import InvalidInputError, UnavailableError
+from omnicascade.domain.intake import Rejection
 from omnicascade.settings import Settings
 from omnicascade.usecases.ingest_events import IntakeRequest
 from omnicascade.wiring.intake import Intake
@@ -31,6 +32,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     except InvalidInputError as error:
         body: dict[str, Any] = {"code": error.code, "message": error.message}
         body |= {"path": error.path} if error.path else {}
+        refused = [Rejection(index, problem) for index, problem in enumerate(error.problems)]
+        body |= {"rejected": _listed(refused)} if refused else {}
         return _answer(error.status, body, headers)
     except UnavailableError as error:
         logger.exception("intake_unavailable")
@@ -39,12 +42,15 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     if not rejected:
         return _answer(200, {"success": True}, headers)
     logger.warning("calls_rejected", extra={"count": len(rejected), "first": rejected[0].problem.code})
-    listed = [
+    return _answer(200, {"success": True, "rejected": _listed(rejected)}, headers)
+
+
+def _listed(rejected: Sequence[Rejection]) -> list[dict[str, Any]]:
+    return [
         {"index": r.index, "code": r.problem.code, "message": r.problem.message}
         | ({"path": r.problem.path} if r.problem.path else {})
         for r in rejected
     ]
-    return _answer(200, {"success": True, "rejected": listed}, headers)
 
 
 def _request(event: Mapping[str, Any], headers: Mapping[str, str]) -> IntakeRequest:

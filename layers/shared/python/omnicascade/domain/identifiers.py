@@ -107,6 +107,10 @@ def is_blocked(value: str) -> bool:
     return bare in BLOCKED_VALUES or BLOCKED_PATTERN.fullmatch(bare) is not None
 
 
+_KIND: Final = re.compile(r"[^:\x00-\x1f]+")
+"""Types that `type:value` can name without doubt; two identifiers must never share a node or a spelling."""
+
+
 def normalise(kind: str, value: object, region: str | None = None) -> Identifier | None:
     """Spell an identifier the one way it is stored, or None if the value identifies nobody.
 
@@ -115,7 +119,7 @@ def normalise(kind: str, value: object, region: str | None = None) -> Identifier
         value: as sent; numbers are read as their decimal text.
         region: ISO 3166 country of the source, for phone numbers written without a country code.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int) or not _KIND.fullmatch(kind):
         return None
     text = str(value).strip()
     if is_blocked(text):
@@ -127,6 +131,10 @@ def normalise(kind: str, value: object, region: str | None = None) -> Identifier
     return Identifier(kind, text) if text else None
 
 
+_NO_MAILBOX: Final = frozenset({"null", "none", "nil", "undefined", "nan", "true", "false", "[object object]"})
+"""What programs write for a missing name. The other blocked values are real mailboxes: user@, guest@, id@."""
+
+
 def _email(text: str) -> str:
     """Lower-case, domain in IDNA's ASCII form; empty when it is no address (RFC 5321 lengths)."""
     local, at, domain = text.removeprefix("mailto:").rpartition("@")
@@ -136,7 +144,7 @@ def _email(text: str) -> str:
         ascii_domain = domain.rstrip(".").lower().encode("idna").decode()
     except UnicodeError:
         return ""
-    if "." not in ascii_domain or is_blocked(local):
+    if "." not in ascii_domain or local.lower() in _NO_MAILBOX:
         return ""
     return f"{local.lower()}@{ascii_domain}"
 
@@ -166,10 +174,8 @@ def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_dev
     """
     context = mapping(call.get("context"))
     device = mapping(context.get("device"))
-    found: list[Identifier | None] = [
-        normalise("user_id", call.get("userId")),
-        normalise("anonymous_id", call.get("anonymousId")),
-    ]
+    user = normalise("user_id", call.get("userId"))
+    found: list[Identifier | None] = [user, normalise("anonymous_id", call.get("anonymousId"))]
     for traits in (mapping(call.get("traits")), mapping(context.get("traits"))):
         found += [normalise("email", traits.get("email")), normalise("phone", traits.get("phone"), region)]
     platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower())
@@ -185,7 +191,9 @@ def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_dev
         if isinstance(kind, str) and kind and listed.get("collection", "users") == "users":
             found.append(normalise(kind, listed.get("id"), region))
     if call.get("type") == "alias":
-        found.append(normalise("anonymous_id", call.get("previousId")))
+        previous = normalise("anonymous_id", call.get("previousId"))
+        if previous and not (user and user.value == previous.value):  # an alias of itself says nothing
+            found.append(previous)
     named = sorted(set(filter(None, found)), key=lambda i: (strength(i.type), i.value))
     if shared_device:
         people = [identifier for identifier in named if identifier.type not in DEVICE_SCOPED]

@@ -43,9 +43,14 @@ class Edge:
     rule: str = SAME_CALL
 
     @property
-    def order(self) -> tuple[datetime, str, str, str]:
+    def order(self) -> tuple[datetime, str, str, str, str]:
         """The place of this proposal among all: by event time, then by content."""
-        return (self.at, self.message_id, str(self.a), str(self.b))
+        return (self.at, self.message_id, str(self.a), str(self.b), self.rule)
+
+    @property
+    def renames(self) -> bool:
+        """Whether it gives a user another name: the two user ids then count as one."""
+        return self.rule == ALIAS and self.a.type == self.b.type
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ def component_of(
             refused.append(Refusal(edge, reason))
             continue
         accepted.append(edge)
-        joined = left.join(right, renamed=edge.rule == ALIAS)
+        joined = left.join(right, renamed=edge.renames)
         groups.update(dict.fromkeys(joined.members, joined))
     members = groups[node].members if node in groups else frozenset({node})
     return Component(
@@ -152,6 +157,6 @@ def _refusal(
         return f"a customer has at most {MAX_MEMBERS} identifiers"
     for kind, count in (left.counts + right.counts).items():
         limit = limits.get(kind, DEFAULT_LIMIT)
-        if count - (edge.rule == ALIAS and kind == "user_id") > limit:
+        if count - (edge.renames and kind == "user_id") > limit:
             return f"a customer has at most {limit} {kind}"
     return ""

@@ -19,6 +19,7 @@ def parse_json(text: bytes | str) -> Any:
     try:
         decoded = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         value = json.loads(decoded, parse_constant=_refuse, parse_float=_finite)
+        return _mended(value) if "\\ud" in decoded or "\\uD" in decoded else value
     except UnicodeDecodeError as error:
         raise MalformedBodyError("the body is not UTF-8 text") from error
     except json.JSONDecodeError as error:
@@ -29,7 +30,6 @@ def parse_json(text: bytes | str) -> Any:
         raise MalformedBodyError("the body nests too deeply", code="too_deep") from error
     except ValueError as error:
         raise MalformedBodyError(f"the body is not JSON: {error}") from error
-    return _mended(value) if "\\ud" in decoded or "\\uD" in decoded else value
 
 
 def _refuse(name: str) -> NoReturn:

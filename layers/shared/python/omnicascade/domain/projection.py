@@ -30,6 +30,11 @@ MESSAGE_FAILED: Final = "Message Failed"
 
 _MONEY_FIELDS: Final = ("revenue", "total", "value")
 
+MOST_MONEY: Final = Decimal(10) ** 15
+MONEY_PLACES: Final = 6
+"""An order of more is a fault; finer parts are rounded. Sums of a million orders then stay within the 28 digits that
+decimal arithmetic keeps exactly (Python, "decimal": default context), so that their order cannot matter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
@@ -213,7 +218,7 @@ def _nested(traits: Mapping[str, Trait]) -> dict[str, Any]:
         if trait.value is None:
             place.pop(leaf, None)
         else:
-            place[leaf] = trait.value
+            place[leaf] = {} if trait.value == {} else trait.value  # a fresh one: later leaves are set in it
     return tree
 
 
@@ -288,8 +293,8 @@ def _money(event: Event) -> Mapping[str, Decimal]:
             amount = Decimal(str(value).strip())
         except InvalidOperation:
             continue
-        if amount.is_finite():
-            return {currency.upper(): amount}
+        if amount.is_finite() and abs(amount) < MOST_MONEY:
+            return {currency.upper(): round(amount, MONEY_PLACES)}
     return {}
 
 
@@ -337,8 +342,8 @@ def _dump_counters(counters: Counters) -> list[Any]:
         counters.orders,
         {currency: str(amount) for currency, amount in counters.revenue.items()},
         {currency: str(amount) for currency, amount in counters.refunded.items()},
-        counters.first_order and epoch_ms(counters.first_order),
-        counters.last_order and epoch_ms(counters.last_order),
+        None if counters.first_order is None else epoch_ms(counters.first_order),
+        None if counters.last_order is None else epoch_ms(counters.last_order),
     ]
 
 
@@ -362,8 +367,8 @@ def load_projection(text: str) -> Projection:
             orders,
             {currency: Decimal(amount) for currency, amount in revenue.items()},
             {currency: Decimal(amount) for currency, amount in refunded.items()},
-            first_order and from_ms(first_order),
-            last_order and from_ms(last_order),
+            None if first_order is None else from_ms(first_order),
+            None if last_order is None else from_ms(last_order),
         ),
         first_ms=stored["f"],
         last_ms=stored["l"],

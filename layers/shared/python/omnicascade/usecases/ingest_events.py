@@ -1,7 +1,6 @@
 """Take calls from a channel: who sends, is it well-formed, and only then: queued, and confirmed."""
 
 import base64
-import binascii
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +68,7 @@ def _key_from_headers(request: IntakeRequest) -> str:
     if scheme.lower() == "basic":
         try:
             user, _, _ = base64.b64decode(credentials.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # not base64, not ASCII, or not UTF-8
             raise UnknownKeyError("the Authorization header is not valid HTTP Basic") from None
         if user:
             return user
