@@ -35,6 +35,7 @@ from infra.local.lambda_runtime import LambdaRuntime
 from infra.local.local_api import LocalApi
 from infra.local.machine_runner import MachineRunner
 from infra.local.message_ledger import MessageLedger
+from infra.local.moto_dynamodb import quick_tables
 from infra.local.moto_state import forget_everything, on_clock
 from infra.local.outbox import Outbox
 from infra.local.resources import Resources
@@ -118,6 +119,7 @@ class Stack:
         self._exit.callback(self._gateway.close)
         try:
             self._exit.enter_context(on_clock(self.clock.now))
+            self._exit.enter_context(quick_tables())
             self._deploy()
         except BaseException:
             self.stop()

@@ -103,7 +103,7 @@ def test_an_answer_out_of_form_fails_the_whole_batch(small: Callable[..., Stack]
     """An identifier that was not in the batch makes Lambda treat every message as failed."""
     stack = small()
     answers: Any = iter([{"batchItemFailures": [{"itemIdentifier": "unknown"}]}])
-    probe.on["worker"] = lambda _event, _context: next(answers, {})
+    probe.on["worker"] = lambda _event, _context: next(answers, None)
     _put(stack, "a", "b")
     stack.settle()
     stack.advance("2m")
