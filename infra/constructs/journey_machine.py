@@ -16,7 +16,7 @@ from constructs import Construct
 from infra.acknowledgements import acknowledge
 from infra.constructs.log_group import LogKeeping, log_group
 from infra.interfaces import as_principal
-from omnicascade.contracts import RUN_FINISHED_ERROR
+from omnicascade.contracts import INVALID_INPUT_ERROR, RUN_FINISHED_ERROR
 
 FALLBACK_WAIT_S: Final = 60
 """Seconds the state waits where the run's plan names no wait: room for the sender's call, which takes at most that."""
@@ -38,16 +38,8 @@ yields nothing and a wait or step of 0 is false.
 _ATTEMPT: Final = "$exists($states.context.State.RetryCount) ? $states.context.State.RetryCount : 0"
 """JSONata: how often the state was retried after an error; the sender gives a message up before Step Functions does."""
 
-_RETRIED: Final = (
-    "RetryableSendError",
-    "UnavailableError",
-    "StaleWriteError",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-    "Lambda.ClientExecutionTimeoutException",
-)
+_FINAL: Final = (RUN_FINISHED_ERROR, INVALID_INPUT_ERROR)
+"""Answers of the sender that are no failures of a call: never tried again."""
 
 
 def machine_definition(sender_arn: str) -> dict[str, Any]:
@@ -75,14 +67,17 @@ def machine_definition(sender_arn: str) -> dict[str, Any]:
                 "TimeoutSeconds": foreseen,
                 "Output": _jsonata("$merge([$states.input, $states.result])"),
                 "Retry": [
+                    {"ErrorEquals": list(_FINAL), "MaxAttempts": 0},
                     {
-                        "ErrorEquals": list(_RETRIED),
+                        # Whatever else went wrong (a provider that throttles, a crash, a lost race) was recorded in
+                        # the run before, so calling again is always safe.
+                        "ErrorEquals": ["States.TaskFailed"],
                         "IntervalSeconds": 2,
                         "BackoffRate": 2,
                         "MaxAttempts": 6,
                         "MaxDelaySeconds": 300,
                         "JitterStrategy": "FULL",
-                    }
+                    },
                 ],
                 "Catch": [
                     {

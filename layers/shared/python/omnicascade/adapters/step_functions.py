@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from omnicascade.adapters.aws_errors import code_of
-from omnicascade.contracts import RUN_FINISHED_ERROR
+from omnicascade.contracts import INVALID_INPUT_ERROR, RUN_FINISHED_ERROR
 from omnicascade.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _MOVED_ON: Final = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 """The task that the token belongs to is over: the run's state says what is true, so there is nothing to do."""
 
-INVALID_INPUT: Final = "InvalidInput"
 _MAX_CAUSE: Final = 32_768
 
 
@@ -53,7 +52,7 @@ class StepFunctionsTimer:
     def refuse(self, token: str, message: str) -> None:
         """See `RunTimer.refuse`."""
         cause = message[:_MAX_CAUSE]
-        self._answer(self._client.send_task_failure, taskToken=token, error=INVALID_INPUT, cause=cause)
+        self._answer(self._client.send_task_failure, taskToken=token, error=INVALID_INPUT_ERROR, cause=cause)
 
     def _answer(self, operation: Callable[..., Any], **request: str) -> None:
         try:
