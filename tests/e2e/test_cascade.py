@@ -67,9 +67,9 @@ def test_unanswered_cascade_takes_four_transitions(stack: StackClient) -> None:
 def test_event_starts_a_run_and_an_order_stops_it(stack: StackClient) -> None:
     """The entry event starts after its delay; an order of another cart changes nothing, the own one ends at once."""
     who = reachable(stack, "buyer", 2)
-    entry = {"event": "Product Added", "key": "properties.cart_id", "after": "1h"}
+    entry = {"event": "Basket Filled", "key": "properties.cart_id", "after": "1h"}
     stack.put_journey(journey("by-event", entry=entry))
-    stack.track("Product Added", userId="buyer", properties={"cart_id": 7})
+    stack.track("Basket Filled", userId="buyer", properties={"cart_id": 7})
     stack.settle()
     stack.advance("1h")
     assert channels(stack, who) == ["push"]
