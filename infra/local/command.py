@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from infra.local.asl import DefinitionError
+from infra.local.deployment import TriggerError
 from infra.local.event_filter import FilterError
 from infra.local.http_edge import STAFF_TOKEN
-from infra.local.stack import Stack, TriggerError
+from infra.local.stack import Stack
 from infra.local.template import TemplateError
 from omnicascade.contracts import CONFIGURATION_FILE, Function
 

@@ -19,6 +19,7 @@ from infra.local.scheduler import Scheduler
 STAFF_TOKEN: Final = "local-staff"  # noqa: S105 - the local stack's published token, worth nothing elsewhere
 LOCAL_PREFIX: Final = "/local/"
 _SIGNED: Final = re.compile(r"Credential=[^/]+/\d{8}/[^/]+/(?P<service>[^/]+)/aws4_request")
+_TARGETS: Final = {"AWSStepFunctions": "states", "AmazonSQS": "sqs", "DynamoDB_20120810": "dynamodb"}
 _EVENT_NAMES: Final = {"states": "sfn"}
 
 log = logging.getLogger(__name__)
@@ -62,11 +63,11 @@ class HttpEdge:
         """Answer any request; never raises for what the product does."""
         if len(request.body) > BODY_LIMIT_BYTES:
             return Response.of({"message": "Request Entity Too Large"}, 413)
-        if self.controls is not None and request.path.startswith(LOCAL_PREFIX):
-            return self.controls.handle(request)
         with self._scheduler.turn():
-            if signed := _SIGNED.search(request.header("authorization") or ""):
-                return self._aws_call(request, signed["service"])
+            if self.controls is not None and request.path.startswith(LOCAL_PREFIX):
+                return self.controls.handle(request)
+            if service := _aws_service(request):
+                return self._aws_call(request, service)
             return self._api_call(request)
 
     def _api_call(self, request: Request) -> Response:
@@ -105,6 +106,14 @@ class HttpEdge:
         if answer is None:
             return Response.error(404, "unknown_service", f"the embedded stack does not serve {service}")
         return _plain(answer)
+
+
+def _aws_service(request: Request) -> str | None:
+    """The service an AWS client means: by its signature, or, unsigned, by the target it names."""
+    if signed := _SIGNED.search(request.header("authorization") or ""):
+        return signed["service"]
+    prefix = (request.header("x-amz-target") or "").partition(".")[0]
+    return _TARGETS.get(prefix) if request.path == "/" else None
 
 
 def _plain(answer: AWSResponse) -> Response:

@@ -10,6 +10,7 @@ Not imitated: memory and CPU by size, time-outs that kill, the 6 MB limit of a p
 import contextlib
 import importlib
 import json
+import logging
 import os
 import sys
 import time
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from infra.local.console import capture
+
+log = logging.getLogger(__name__)
 
 OWN_PACKAGES: Final = ("functions", "omnicascade")
 CLOCK_MODULE: Final = "omnicascade.wiring.clock"
@@ -139,6 +142,7 @@ class LambdaRuntime:
             return Invocation(json.loads(json.dumps(warm.handler(event, context))))
         except Exception as error:  # noqa: BLE001 - Lambda turns whatever a handler raises into an error object
             trace = traceback.format_exc()
+            log.warning("%s failed: %s: %s", function.name, type(error).__name__, error)
             for line in trace.splitlines():
                 self._keep(function.name, line)
             payload = {

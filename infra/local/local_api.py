@@ -21,7 +21,10 @@ _LONGEST: Final = timedelta(days=3660)
 class Controlled(Protocol):
     """What the controls control: the stack."""
 
-    outbox: Outbox
+    @property
+    def outbox(self) -> Outbox:
+        """What was sent."""
+        ...
 
     @property
     def executions(self) -> list[Execution]:
@@ -164,7 +167,8 @@ class LocalApi:
 
 
 def _query(request: Request) -> dict[str, str]:
-    return {key: values[0] for key, values in parse_qs(request.query).items()}
+    # A plus is a plus here: `profile=phone:+48601234567` is how people type it.
+    return {key: values[0] for key, values in parse_qs(request.query.replace("+", "%2B")).items()}
 
 
 def _body(request: Request) -> Mapping[str, Any]:

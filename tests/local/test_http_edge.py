@@ -210,3 +210,11 @@ def test_real_sdk_clients_reach_the_stacks_services(small: Callable[..., Stack])
     assert boto3.client("dynamodb", endpoint_url=url, **keys).list_tables()["TableNames"] == ["small-Table"]
     sqs = boto3.client("sqs", endpoint_url=url, **keys)
     assert len(sqs.list_queues()["QueueUrls"]) == 4
+
+
+def test_an_unsigned_call_is_known_by_its_target(small: Callable[..., Stack]) -> None:
+    """POST / with AWS's target header is an AWS call, whoever sends it."""
+    stack = small()
+    headers = [("X-Amz-Target", "AWSStepFunctions.ListStateMachines"), ("Content-Type", "application/x-amz-json-1.0")]
+    answer = stack.request("POST", "/", headers=headers, body=b"{}")
+    assert [machine["name"] for machine in answer.json()["stateMachines"]] == ["small-journeys"]

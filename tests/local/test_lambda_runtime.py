@@ -10,8 +10,9 @@ import botocore.session
 import pytest
 
 import omnicascade.wiring.clock
+from infra.local.deployment import TriggerError
 from infra.local.gateway import Gateway
-from infra.local.stack import Stack, TriggerError
+from infra.local.stack import Stack
 
 if TYPE_CHECKING:
     from tests.local.conftest import Probe

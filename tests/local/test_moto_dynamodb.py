@@ -15,7 +15,7 @@ TABLE = "t"
 def _client() -> Any:
     session = botocore.session.get_session()
     session.set_credentials("x", "y")
-    client = session.create_client("dynamodb", region_name="us-east-1")
+    client: Any = session.create_client("dynamodb", region_name="us-east-1")
     attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "at", "g")]
     client.create_table(
         TableName=TABLE,
@@ -98,7 +98,7 @@ def _conversation() -> list[Any]:
     for pk in ("b", "a", "c"):
         for number in (3, 0, 2, 1, 4):
             client.put_item(TableName=TABLE, Item=_item(pk, number))
-    said = [
+    return [
         client.get_item(TableName=TABLE, Key={"pk": {"S": "a"}, "sk": {"S": "E#02"}})["Item"],
         _query(client, "pk = :p"),
         _query(client, "pk = :p", ScanIndexForward=False, Limit=2),
@@ -126,7 +126,6 @@ def _conversation() -> list[Any]:
         _transaction(client, fails=False),
         client.scan(TableName=TABLE)["Items"],
     ]
-    return said
 
 
 def test_the_same_conversation_gets_the_same_answers() -> None:
