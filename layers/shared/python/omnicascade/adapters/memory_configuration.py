@@ -1,0 +1,73 @@
+"""Journeys, templates and settings in memory, for tests and rehearsals; the same versions as in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.journeys import journey as journeys
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.templates import Template
+from omnicascade.usecases.store_ports import JourneyListing
+
+
+class MemoryConfigurationStore:
+    """`JourneyStore` and `TemplateStore` in memory."""
+
+    def __init__(self, deployment: Deployment | None = None) -> None:
+        self._deployment = deployment or Deployment()
+        self._versions: dict[str, list[tuple[Journey, Mapping[str, Any]]]] = {}
+        self._templates: dict[str, Template] = {}
+
+    def deployment(self) -> Deployment:
+        """See `JourneyStore.deployment`."""
+        return self._deployment
+
+    def listing(self) -> Sequence[JourneyListing]:
+        """See `JourneyStore.listing`."""
+        current = [versions[-1][0] for _, versions in sorted(self._versions.items())]
+        return [
+            JourneyListing(
+                journey.name,
+                journey.version,
+                journey.active,
+                journey.title,
+                {role: sorted(names) for role, names in journeys.listens(journey).items()},
+            )
+            for journey in current
+        ]
+
+    def journey(self, name: str, version: int | None = None) -> Journey | None:
+        """See `JourneyStore.journey`."""
+        versions = [journey for journey, _ in self._versions.get(name, ())]
+        if version is None:
+            return versions[-1] if versions else None
+        return next((journey for journey in versions if journey.version == version), None)
+
+    def definition(self, name: str) -> Mapping[str, Any] | None:
+        """See `JourneyStore.definition`."""
+        versions = self._versions.get(name)
+        return versions[-1][1] if versions else None
+
+    def put_journey(self, journey: Journey, definition: Mapping[str, Any]) -> Journey:
+        """See `JourneyStore.put_journey`."""
+        versions = self._versions.setdefault(journey.name, [])
+        if versions and versions[-1][1] == definition:
+            return versions[-1][0]
+        numbered = replace(journey, version=len(versions) + 1)
+        versions.append((numbered, definition))
+        return numbered
+
+    def templates(self) -> Sequence[Template]:
+        """Every template, by name."""
+        return [template for _, template in sorted(self._templates.items())]
+
+    def template(self, name: str) -> Template | None:
+        """See `TemplateStore.template`."""
+        return self._templates.get(name)
+
+    def put_template(self, template: Template) -> None:
+        """Store a template; messages that are sent from now on use it."""
+        self._templates[template.name] = template

@@ -1,0 +1,202 @@
+"""The stores in memory, with the table's own conditions, for tests and rehearsals.
+
+They keep what the table keeps under the same keys, so that what is a duplicate, a stale write or a taken slot is the
+same in both; one contract suite asks both. Not for several threads at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+
+from omnicascade.adapters import keys
+from omnicascade.domain.errors import MalformedBodyError, NotFoundError, StaleWriteError
+from omnicascade.domain.event import Event
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.identity import Edge
+from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.links import ClickLink
+from omnicascade.domain.projection import Projection
+from omnicascade.usecases.project_profiles import Arrival
+from omnicascade.usecases.store_ports import Head, Page, SentMessage, Slot, StoredRun
+
+
+class MemoryEventStore:
+    """`EventStore` in memory.
+
+    Attributes:
+        stream: every event that was added, in order, as the table's stream would deliver it.
+    """
+
+    def __init__(self) -> None:
+        self.stream: list[Arrival] = []
+        self._events: dict[tuple[NodeId, str], Event] = {}
+        self._sequence = count(1)
+
+    def add(self, event: Event) -> bool:
+        """See `EventStore.add`."""
+        place = (event.node_id, keys.event_key(event.message_id))
+        if place in self._events:
+            return False
+        self._events[place] = event
+        self.stream.append(Arrival(event, f"{next(self._sequence):021d}"))
+        return True
+
+    def timeline(self, nodes: Collection[NodeId], limit: int, cursor: str | None) -> Page:
+        """See `EventStore.timeline`.
+
+        Raises:
+            MalformedBodyError: the cursor is not one of ours.
+        """
+        if cursor is not None and not cursor.replace("#", "", 1).isalnum():
+            raise MalformedBodyError(
+                "`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor"
+            )
+        placed = [(keys.timeline_key(event), event) for (node, _), event in self._events.items() if node in set(nodes)]
+        older = [(at, event) for at, event in placed if cursor is None or at < cursor]
+        older.sort(key=lambda pair: pair[0], reverse=True)
+        page = older[:limit]
+        return Page([event for _, event in page], page[-1][0] if len(older) > limit else None)
+
+    def arrived(
+        self, nodes: Collection[NodeId], names: Collection[str], *, happened_from: datetime, received_from: datetime
+    ) -> Sequence[Event]:
+        """See `EventStore.arrived`."""
+        return [
+            event
+            for (node, _), event in self._events.items()
+            if node in nodes
+            and event.name in names
+            and event.timestamp >= happened_from
+            and event.received_at >= received_from
+        ]
+
+
+@dataclass(slots=True)
+class _Node:
+    """What the table keeps at one node, events aside."""
+
+    projection: Projection | None = None
+    watermark: str = ""
+    edges: dict[tuple[NodeId, str], Edge] = field(default_factory=dict[tuple[NodeId, str], Edge])
+    slots: dict[str, Slot] = field(default_factory=dict[str, Slot])
+
+
+class MemoryCustomerStore:
+    """`CustomerStore` in memory; a `MemoryRunStore` keeps its slots here, as the table does."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[NodeId, _Node] = {}
+
+    def head(self, node: NodeId, *, consistent: bool) -> Head:
+        """See `CustomerStore.head`; always consistent."""
+        del consistent
+        held = self._nodes.get(node, _Node())
+        return Head(node, held.projection, held.watermark, tuple(held.edges.values()), tuple(held.slots.values()))
+
+    def propose(self, edges: Collection[Edge]) -> None:
+        """See `CustomerStore.propose`."""
+        for edge in edges:
+            self.keep_end(edge, edge.b.node_id, edge.a.node_id)
+            self.keep_end(edge, edge.a.node_id, edge.b.node_id)
+
+    def keep_end(self, edge: Edge, here: NodeId, there: NodeId) -> None:
+        """One of the two writes that an edge takes; apart, so that a test can let a process die between them."""
+        held = self.at(here).edges.get((there, edge.rule))
+        if held is None or edge.order < held.order:
+            self.at(here).edges[there, edge.rule] = edge
+
+    def save_projection(self, node: NodeId, projection: Projection, *, watermark: str, previous: str) -> None:
+        """See `CustomerStore.save_projection`."""
+        if self.at(node).watermark != previous:
+            raise StaleWriteError(f"the projection of {node} changed since it was read")
+        self.at(node).projection, self.at(node).watermark = projection, watermark
+
+    def at(self, node: NodeId) -> _Node:
+        """Everything kept at a node; for the stores of this module."""
+        return self._nodes.setdefault(node, _Node())
+
+
+class MemoryRunStore:
+    """`RunStore` in memory."""
+
+    def __init__(self, customers: MemoryCustomerStore) -> None:
+        self._customers = customers
+        self._runs: dict[str, StoredRun] = {}
+        self._messages: dict[str, SentMessage] = {}
+
+    def start(self, run: Run, slot: Slot | None) -> StoredRun:
+        """See `RunStore.start`."""
+        if run.run_id in self._runs:
+            return self._runs[run.run_id]
+        node, key = NodeId(keys.run_key(run.run_id)[0]), keys.slot_key(run.journey, run.key)
+        slots = self._customers.at(node).slots
+        held, read = slots.get(key), slot if slot and slot.node == node else None
+        if (held and (held.entries, held.live)) != (read and (read.entries, read.live)):
+            raise StaleWriteError(f"{run.journey} was entered by this customer in the meantime")
+        entries = (slot.entries if slot else 0) + 1
+        slots[key] = Slot(node, run.journey, run.key, run.run_id, run.live, entries, run.started_at)
+        self._runs[run.run_id] = StoredRun(run, 1)
+        return self._runs[run.run_id]
+
+    def load(self, run_id: str) -> StoredRun | None:
+        """See `RunStore.load`."""
+        return self._runs.get(run_id)
+
+    def save(self, before: StoredRun, run: Run, *, token: str) -> StoredRun:
+        """See `RunStore.save`."""
+        held = self._runs.get(run.run_id)
+        if held is None or held.revision != before.revision:
+            raise StaleWriteError(f"run {run.run_id} changed since it was read")
+        self._runs[run.run_id] = StoredRun(run, before.revision + 1, token)
+        if before.run.live and not run.live:
+            self._free(run)
+        return self._runs[run.run_id]
+
+    def _free(self, run: Run) -> None:
+        slots = self._customers.at(NodeId(keys.run_key(run.run_id)[0])).slots
+        key = keys.slot_key(run.journey, run.key)
+        held = slots.get(key)
+        if held and held.run_id == run.run_id:
+            slots[key] = replace(held, live=False)
+
+    def note_message(self, message: SentMessage) -> None:
+        """See `RunStore.note_message`."""
+        self._messages[message.provider_id] = message
+
+    def find_message(self, provider_id: str) -> SentMessage | None:
+        """See `RunStore.find_message`."""
+        return self._messages.get(provider_id)
+
+    def runs_of(self, nodes: Collection[NodeId], journey: str) -> Sequence[Run]:
+        """See `RunStore.runs_of`."""
+        found = [
+            stored.run
+            for run_id, stored in self._runs.items()
+            if keys.run_key(run_id)[0] in nodes and stored.run.journey == journey
+        ]
+        return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
+
+
+class MemoryLinkStore:
+    """Tracked links in memory; they do not expire."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, ClickLink] = {}
+
+    def save(self, code: str, link: ClickLink, now: datetime) -> None:
+        """See `LinkStore.save`."""
+        del now
+        self._links[code] = link
+
+    def find(self, code: str) -> ClickLink:
+        """The link behind a code.
+
+        Raises:
+            NotFoundError: not a code of ours.
+        """
+        if code not in self._links:
+            raise NotFoundError("this is no link of ours")
+        return self._links[code]
