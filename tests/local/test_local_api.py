@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from tests.local.conftest import Probe
 
 ONCE = Config(retries={"max_attempts": 0})
-PROFILES = {"email:ann@example.com": "P1", "profile_id:P1": "P1", "profile_id:P0": "P1", "email:bob@example.com": "P2"}
+PROFILES = {
+    "email:ann@example.com": "P1",
+    "profile_id:P1": "P1",
+    "profile_id:P0": "P1",
+    "email:bob@example.com": "P2",
+    "phone:+48601234567": "P1",
+}
 
 
 def _client(service: str) -> Any:
@@ -137,7 +143,7 @@ def test_messages_are_listed_by_channel_and_by_profile_also_a_merged_one(stack: 
     _email()
     _sms()
     assert [m["channel"] for m in _get(stack, "/local/messages?channel=sms")] == ["sms"]
-    for profile in ("email:ann@example.com", "P1", "profile_id:P0", "email%3Aann%40example.com"):
+    for profile in ("email:ann@example.com", "phone:+48601234567", "P1", "profile_id:P0", "email%3Aann%40example.com"):
         assert [m["channel"] for m in _get(stack, f"/local/messages?profile={profile}")] == ["email"]
     assert _get(stack, "/local/messages?profile=email:bob@example.com") == []
     assert _get(stack, "/local/messages?profile=email:nobody@example.com") == []
