@@ -82,7 +82,8 @@ class OmnicascadeStack(Stack):
         self._config = config
         self._name = name
         self._staging = staging
-        self._machine_arn = account_arn("states", f"stateMachine:{name}-journeys")
+        self._machine_name = f"{name}-journeys"
+        self._machine_arn = account_arn("states", f"stateMachine:{self._machine_name}")
         self._removal = RemovalPolicy.RETAIN if config.keep_data else RemovalPolicy.DESTROY
         self._logs = LogKeeping(retention_days=config.log_retention_days, removal_policy=RemovalPolicy.DESTROY)
         self._build_stores()
@@ -278,6 +279,7 @@ class OmnicascadeStack(Stack):
             },
             functions={name.value: unit.function for name, unit in self._functions.items()},
             machine_arn=self._machine.ref,
+            machine_name=self._machine_name,
             topic_arn=self._config.alarm_topic_arn,
         )
 

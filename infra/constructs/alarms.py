@@ -8,11 +8,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from omnicascade.contracts import CHANNEL_FAULTS_METRIC, METRIC_NAMESPACE
+
 _PERIOD = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """One alarm per dead-letter queue, per function and for the state machine."""
+    """One alarm per dead-letter queue, per function, for the state machine and for the channels."""
 
     def __init__(
         self,
@@ -22,6 +24,7 @@ class Alarms(Construct):
         dead_letters: Mapping[str, sqs.Queue],
         functions: Mapping[str, lambda_.Function],
         machine_arn: str,
+        machine_name: str,
         topic_arn: str | None,
     ) -> None:
         """Create the alarms; they notify `topic_arn` where there is one."""
@@ -45,6 +48,14 @@ class Alarms(Construct):
             statistic="Sum",
         )
         self._alarm("RunsFailed", "Journey runs end with an error.", failed)
+        faults = cloudwatch.Metric(
+            namespace=METRIC_NAMESPACE,
+            metric_name=CHANNEL_FAULTS_METRIC,
+            dimensions_map={"machine": machine_name},
+            period=_PERIOD,
+            statistic="Sum",
+        )
+        self._alarm("ChannelFaults", "Messages fail for a reason that is ours: see the sender's log.", faults)
 
     def _alarm(self, construct_id: str, description: str, metric: cloudwatch.IMetric) -> None:
         alarm = cloudwatch.Alarm(

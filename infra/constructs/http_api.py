@@ -36,7 +36,7 @@ _BURST: Final = 4_000
 Source: API Gateway quotas."""
 _WHY_PUBLIC: Final = {
     Function.INGEST_EVENTS: "Browsers and SDKs carry a write key, which the function checks; it can only write.",
-    Function.FOLLOW_LINKS: "Customers follow these links from their messages; the signed token is the authorisation.",
+    Function.FOLLOW_LINKS: "Customers follow these links from their messages; whoever holds the unguessable token may.",
     Function.SERVE_STAFF_API: "The description of the API holds no data.",
 }
 

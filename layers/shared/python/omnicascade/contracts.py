@@ -104,3 +104,7 @@ RUN_FINISHED_ERROR: Final = "RunFinished"
 
 INVALID_INPUT_ERROR: Final = "InvalidInput"
 """The task failure that fails an execution which a person started with input that makes no run; its cause says why."""
+
+METRIC_NAMESPACE: Final = "omnicascade"
+CHANNEL_FAULTS_METRIC: Final = "ChannelFaults"
+"""Messages that failed for a reason of ours; counted per `machine` (the state machine's name) and per `channel`."""

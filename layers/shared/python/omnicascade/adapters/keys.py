@@ -39,7 +39,7 @@ TEMPLATE_PREFIX: Final = "TEMPLATE#"
 MESSAGE: Final = "M"
 LINK: Final = "L"
 
-_MAX_PLAIN_ID: Final = 256
+_MAX_PLAIN_ID_BYTES: Final = 512
 
 
 def short_hash(text: str, length: int = 16) -> str:
@@ -49,7 +49,7 @@ def short_hash(text: str, length: int = 16) -> str:
 
 def event_key(message_id: str) -> str:
     """`E#<messageId>`; a message id too long for a key (1,024 bytes) is hashed."""
-    plain = len(message_id) <= _MAX_PLAIN_ID
+    plain = len(message_id.encode()) <= _MAX_PLAIN_ID_BYTES
     return f"{EVENT_KEY_PREFIX}{message_id if plain else 'sha256:' + short_hash(message_id, 64)}"
 
 

@@ -75,6 +75,8 @@ def _accept_batch(request: Mapping[str, Any], received_at: datetime, new_id: Cal
         raise TooLargeError(f"a batch holds at most {MAX_BATCH_EVENTS} calls; send the rest in another", path="batch")
     calls, rejected = list[Mapping[str, Any]](), list[Rejection]()
     shared = mapping(request.get("context"))
+    if shared and len(entries) * json_bytes(shared, 0) > MAX_BODY_BYTES:
+        raise TooLargeError("the batch's `context` is too large to stand in every call of it", path="context")
     for index, entry in enumerate(entries):
         call = mapping(entry)
         if entry is not call:

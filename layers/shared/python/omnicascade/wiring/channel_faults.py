@@ -5,16 +5,12 @@ its import alone costs the sender's cold start as much as all of the link signin
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from omnicascade.contracts import CHANNEL_FAULTS_METRIC, METRIC_NAMESPACE
 from omnicascade.wiring.clock import now
-
-NAMESPACE: Final = "omnicascade"
-METRIC: Final = "ChannelFaults"
-"""Counted under the dimension `machine` (the state machine's name, which tells the stages apart), and once more under
-`machine` and `channel`."""
 
 
 class ChannelFaults:
@@ -27,14 +23,16 @@ class ChannelFaults:
 
     def __call__(self, what: str, details: Mapping[str, str]) -> None:
         """Log one fault; `details` has at least `channel`, and no personal data."""
-        self._logger.error(what, extra={**details, "machine": self._machine, METRIC: 1, "_aws": _metric()})
+        self._logger.error(
+            what, extra={**details, "machine": self._machine, CHANNEL_FAULTS_METRIC: 1, "_aws": _metric()}
+        )
 
 
 def _metric() -> dict[str, Any]:
     """The metric's declaration. Source: CloudWatch user guide, "Embedded metric format specification"."""
     counted = {
-        "Namespace": NAMESPACE,
+        "Namespace": METRIC_NAMESPACE,
         "Dimensions": [["machine"], ["machine", "channel"]],
-        "Metrics": [{"Name": METRIC, "Unit": "Count"}],
+        "Metrics": [{"Name": CHANNEL_FAULTS_METRIC, "Unit": "Count"}],
     }
     return {"Timestamp": round(now().timestamp() * 1000), "CloudWatchMetrics": [counted]}
