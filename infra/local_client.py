@@ -1,4 +1,4 @@
-"""Starts the embedded stack in a process of its own and drives it over HTTP: what the demo and the end-to-end tests share.
+"""Starts the embedded stack in a process of its own and drives it over HTTP, for the demo and the end-to-end tests.
 
 Knows the contract's API and the stack's own controls, and nothing of the product's code.
 """
@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -140,13 +140,13 @@ def template_path() -> Path:
 
 
 @contextmanager
-def running_stack(template: Path | None = None) -> Iterator[StackClient]:
+def running_stack(template: Path | None = None) -> Generator[StackClient]:
     """The embedded stack in a process of its own, as `make local` starts it, on a free port, its clock standing still.
 
     Raises:
         StackNotUpError: it did not come up.
     """
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - this interpreter and our own module
         [sys.executable, "-m", "infra.local", "--template", str(template or template_path())],
         cwd=ROOT,
         env={**os.environ, "PORT": "0", "SPEED": "0", "PYTHONUNBUFFERED": "1"},

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack_client import StackClient, running_stack
+from infra.local_client import StackClient, running_stack
 
 
 @pytest.fixture(scope="module")

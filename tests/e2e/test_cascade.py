@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.stack_client import StackClient
+from infra.local_client import StackClient
 
 CASCADE: dict[str, Any] = {
     "cascade": {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.local_client import StackClient
 from tests.shared_data import shared
-from tests.stack_client import StackClient
 
 MAPS = Path(__file__).parents[1] / "cli" / "maps"
 

@@ -1,6 +1,6 @@
 """One customer out of every channel's events, seen through the staff API."""
 
-from tests.stack_client import STAFF, StackClient
+from infra.local_client import STAFF, StackClient
 
 
 def test_anonymous_and_known_are_one_customer(stack: StackClient) -> None:

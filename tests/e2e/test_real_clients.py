@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from segment.analytics.client import Client
 
+from infra.local_client import StackClient
 from tests.shared_data import shared
-from tests.stack_client import StackClient
 
 HOP_BY_HOP = {"host", "connection", "content-length"}
 

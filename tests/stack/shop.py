@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from infra.local.faults import Faults
 from infra.local.stack import Stack
-from tests.stack_client import template_path
+from infra.local_client import template_path
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
