@@ -13,7 +13,7 @@ from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run
-from omnicascade.usecases.find_customer import find_customer
+from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.start_run import begin, enter, slots_in
 from omnicascade.usecases.store_ports import CustomerStore, JourneyListing, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
@@ -52,7 +52,7 @@ class JourneyDesk:
         for slot in slots_in(customer, {*entered, *concerned}):
             self._move(slot.run_id, event, now)
         for name in entered:
-            self._enter(name, event, now)
+            self._enter(name, event, customer, now)
 
     def _move(self, run_id: str, event: Event, now: datetime) -> None:
         if run_id.count("_") < 2:
@@ -83,17 +83,17 @@ class JourneyDesk:
             if customer:
                 self.timer.wake(stored.token, engine.foresee(journey, run, customer.profile, self.deployment, now))
 
-    def _enter(self, name: str, event: Event, now: datetime) -> None:
+    def _enter(self, name: str, event: Event, customer: Customer | None, now: datetime) -> None:
         journey = self.journeys.journey(name)
         if journey is None:
             return
         for _ in range(ATTEMPTS):
-            customer = find_customer(event.node_id, self.customers)
             if customer is None or not engine.admits(journey, event, customer.profile, self.deployment).ok:
                 return
             try:
                 entry = enter(journey, customer, occasion=event.message_id, event=event, runs=self.runs, now=now)
             except StaleWriteError:
+                customer = find_customer(event.node_id, self.customers)
                 continue
             if entry.stored and entry.stored.run.status == "live":
                 begin(entry.stored, journey, customer, self.deployment, self.timer, now)
