@@ -21,8 +21,8 @@ from omnicascade.domain.json_text import items, mapping
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.move_runs import ATTEMPTS
 from omnicascade.usecases.read_customer import iso, known_customer
-from omnicascade.usecases.start_run import begin, enter
-from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage
+from omnicascade.usecases.start_run import begin, enter, slots_in
+from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
 
 
@@ -68,14 +68,27 @@ class RunDesk:
             except StaleWriteError:
                 customer = known_customer(reference, self.customers)
                 continue
-            if entry.stored is None:
+            stored = entry.stored or self._not_begun(journey, customer)
+            if stored is None:
                 return {"profile": reference, "code": "not_entered", "message": entry.reason}
-            run = entry.stored.run
+            run = stored.run
             if run.status != "live":
                 return {"profile": reference, "run_id": run.run_id, "code": "not_entered", "message": run.reason}
-            arn = begin(entry.stored, journey, customer, self.journeys.deployment(), self.timer, now)
+            pinned = self.journeys.journey(run.journey, run.version) or journey
+            arn = begin(stored, pinned, customer, self.journeys.deployment(), self.timer, now)
             return {"profile": reference, "run_id": run.run_id, "execution_arn": arn}
         raise StaleWriteError(f"{journey.name} keeps being entered by {reference}")
+
+    def _not_begun(self, journey: Journey, customer: Customer) -> StoredRun | None:
+        """A live run that no sender has touched: an earlier start may have died before its timer was started.
+
+        Starting the timer again is harmless, and without one the run would keep its slot for ever.
+        """
+        for slot in slots_in(customer, {journey.name}):
+            stored = self.runs.load(slot.run_id) if slot.live and slot.key is None else None
+            if stored and stored.run.live and not stored.token and not stored.run.ledger:
+                return stored
+        return None
 
     def show_runs(self, name: str, reference: str | None) -> dict[str, Any]:
         """A customer's runs of a journey, newest first.

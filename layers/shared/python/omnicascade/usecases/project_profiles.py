@@ -42,27 +42,28 @@ class BatchFailure:
 def project_profiles(
     arrivals: Sequence[Arrival], *, customers: CustomerStore, desk: JourneyDesk, now: datetime
 ) -> BatchFailure | None:
-    """Handle a batch in stream order; None when all of it is done."""
+    """Handle a batch in stream order; None when all of it is done.
+
+    What stands before a failure is not delivered again, so it is reacted to, even where a later fold failed.
+    """
     by_node: defaultdict[NodeId, list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         by_node[arrival.event.node_id].append(arrival)
-    failed: dict[str, OmnicascadeError] = {}
+    not_folded: dict[NodeId, OmnicascadeError] = {}
     for node, own in by_node.items():
         try:
             _fold_in(node, own, customers)
         except OmnicascadeError as error:
-            failed[own[0].sequence] = error
+            not_folded[node] = error
     for arrival in arrivals:
-        if failed:
-            break
+        failure = not_folded.get(arrival.event.node_id)
+        if failure:
+            return BatchFailure(arrival.sequence, failure)
         try:
             desk.react(arrival.event, now)
         except OmnicascadeError as error:
-            failed[arrival.sequence] = error
-    if not failed:
-        return None
-    first = min(failed, key=_padded)
-    return BatchFailure(first, failed[first])
+            return BatchFailure(arrival.sequence, error)
+    return None
 
 
 def _fold_in(node: NodeId, arrivals: Sequence[Arrival], customers: CustomerStore) -> None:

@@ -1,0 +1,74 @@
+"""A port with somebody at the door: sees every call before it is made, and decides how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from omnicascade.adapters.memory_stores import MemoryCustomerStore
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.identity import Edge
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a port."""
+
+    port: str
+    method: str
+    arguments: Sequence[Any] = ()
+    named: Mapping[str, Any] | None = None
+
+    def __str__(self) -> str:
+        """`runs.save`; what a run's write is for is told apart, because much depends on it."""
+        return f"{self.port}.{self.method}{self._purpose()}"
+
+    def _purpose(self) -> str:
+        if (self.port, self.method) != ("runs", "save"):
+            return ""
+        before, after = self.arguments[0].run, self.arguments[1]
+        if len(after.ledger) > len(before.ledger):
+            return " claim"
+        if [e.outcome for e in before.ledger] != [e.outcome for e in after.ledger]:
+            return " outcome"
+        return " end" if before.live and not after.live else ""
+
+
+type Around = Callable[[Call, Callable[[], Any]], Any]
+"""Makes a call by `proceed()`, or does not."""
+
+
+def straight(call: Call, proceed: Callable[[], Any]) -> Any:
+    """Every call is made, and nothing else happens."""
+    del call
+    return proceed()
+
+
+def watched[Port](port: Port, name: str, around: Around) -> Port:
+    """The port, with `around` at every one of its methods."""
+    return cast("Port", _Watched(port, name, around))
+
+
+class _Watched:
+    def __init__(self, port: object, name: str, around: Around) -> None:
+        self._port, self._name, self._around = port, name, around
+
+    def __getattr__(self, method: str) -> Any:
+        made = getattr(self._port, method)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            return self._around(Call(self._name, method, arguments, named), lambda: made(*arguments, **named))
+
+        return call
+
+
+class WatchedEnds(MemoryCustomerStore):
+    """A customer store that has `around` at each end of an edge: the table takes them in two writes."""
+
+    def __init__(self, around: Around) -> None:
+        super().__init__()
+        self._around = around
+
+    def keep_end(self, edge: Edge, here: NodeId, there: NodeId) -> None:
+        self._around(Call("customers", "keep_end"), lambda: MemoryCustomerStore.keep_end(self, edge, here, there))
