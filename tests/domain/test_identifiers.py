@@ -213,3 +213,18 @@ def test_any_call_can_be_read(call: dict[str, Any], shared: bool) -> None:
     assert len(set(found)) == len(found)
     assert not any(is_blocked(i.value) for i in found)
     assert [strength(i.type) for i in found] == sorted(strength(i.type) for i in found)
+
+
+def test_nothing_that_reads_as_two_addresses_is_an_email() -> None:
+    """A value that a mail header would take for several recipients, or a quoted one, identifies nobody."""
+    for value in ("a@b.com,c@d.com", "<a@b.com>", "a;b@c.com", '"a b"@c.com', "a\r\nbcc:x@y.z@c.com", "a:b@c.com"):
+        assert normalise("email", value) is None, value
+
+
+def test_an_endless_value_or_list_does_not_identify() -> None:
+    """Values beyond 512 characters identify nobody; of a list of thousands, fifty count."""
+    assert normalise("anonymous_id", "a" * 513) is None
+    listed = [{"type": "crm", "id": f"c-{number}", "collection": "users"} for number in range(2000)]
+    named = identifiers_of({"userId": "u", "context": {"externalIds": listed}}, None, shared_device=False)
+    assert len(named) == 50
+    assert named[0].type == "user_id"

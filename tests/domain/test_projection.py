@@ -376,3 +376,27 @@ def test_spam_complaints_are_refusals_of_the_channel() -> None:
     profile = profile_of(word(1, "Email Marked as Spam", MAIL))
     assert not profile.consent["email/*"].granted
     assert list(profile.consent) == ["email/*"]
+
+
+def test_a_projection_always_fits_into_an_item() -> None:
+    """A client that invents traits without end loses the oldest, not the customer."""
+    projection = Projection()
+    for number in range(40):
+        traits = {f"t{number}-{part}": "x" * 900 for part in range(20)}
+        event = Event(
+            message_id=MessageId(f"m{number:03d}"),
+            type="identify",
+            name="identify",
+            source="s",
+            timestamp=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number),
+            received_at=datetime(2026, 1, 2, tzinfo=UTC),
+            identifiers=(Identifier("user_id", "u"),),
+            body={"traits": traits},
+        )
+        projection = fold(projection, [event])
+    text = dump_projection(projection)
+    assert len(text) <= 300_000
+    kept = load_projection(text)
+    assert kept.counters.events == 40
+    assert '["t39-19"]' in kept.traits
+    assert '["t0-0"]' not in kept.traits

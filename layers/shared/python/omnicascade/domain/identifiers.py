@@ -111,6 +111,13 @@ _KIND: Final = re.compile(r"[^:\x00-\x1f]+")
 """Types that `type:value` can name without doubt; two identifiers must never share a node or a spelling."""
 
 
+LONGEST_VALUE: Final = 512
+"""Characters of an identifier; the longest honest ones are push tokens. A longer value identifies nobody."""
+
+MOST_PER_CALL: Final = 50
+"""Identifiers that one call can name; the weakest beyond are left out, as are a spammer's."""
+
+
 def normalise(kind: str, value: object, region: str | None = None) -> Identifier | None:
     """Spell an identifier the one way it is stored, or None if the value identifies nobody.
 
@@ -122,7 +129,7 @@ def normalise(kind: str, value: object, region: str | None = None) -> Identifier
     if isinstance(value, bool) or not isinstance(value, str | int) or not _KIND.fullmatch(kind):
         return None
     text = str(value).strip()
-    if is_blocked(text):
+    if is_blocked(text) or len(text) > LONGEST_VALUE:
         return None
     if kind == "email":
         text = _email(text)
@@ -135,10 +142,14 @@ _NO_MAILBOX: Final = frozenset({"null", "none", "nil", "undefined", "nan", "true
 """What programs write for a missing name. The other blocked values are real mailboxes: user@, guest@, id@."""
 
 
+_MAILBOX: Final = re.compile(r"[^\s@,;:<>()\[\]\\\"\x00-\x1f\x7f]+")
+"""No quoted mailboxes, and nothing that a mail header could read as a second address (RFC 5322, 3.2.3)."""
+
+
 def _email(text: str) -> str:
     """Lower-case, domain in IDNA's ASCII form; empty when it is no address (RFC 5321 lengths)."""
     local, at, domain = text.removeprefix("mailto:").rpartition("@")
-    if not at or not local or not domain or len(text) > 320 or any(c.isspace() for c in text):
+    if not at or len(text) > 320 or not (_MAILBOX.fullmatch(local) and _MAILBOX.fullmatch(domain)):
         return ""
     try:
         ascii_domain = domain.rstrip(".").lower().encode("idna").decode()
@@ -198,4 +209,4 @@ def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_dev
     if shared_device:
         people = [identifier for identifier in named if identifier.type not in DEVICE_SCOPED]
         named = people or named
-    return tuple(named)
+    return tuple(named[:MOST_PER_CALL])

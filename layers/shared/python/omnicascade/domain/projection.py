@@ -8,12 +8,14 @@ once (the stream's watermark).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
+from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId, strength
 from omnicascade.domain.json_text import mapping
@@ -226,7 +228,8 @@ def _consent_said(event: Event) -> Iterable[tuple[str, bool]]:
     if event.name in (SUBSCRIBED, UNSUBSCRIBED) and event.type == "track":
         channel = _text(event.properties.get("channel")) or "email"
         topic = _text(event.properties.get("topic")) or "*"
-        yield f"{channel}/{topic}", event.name == SUBSCRIBED
+        if channel in list(Channel) and len(topic) <= LONGEST_TOPIC:
+            yield f"{channel}/{topic}", event.name == SUBSCRIBED
     elif event.name == EMAIL_MARKED_AS_SPAM:
         yield "email/*", False
 
@@ -282,6 +285,13 @@ def _sum(left: Mapping[str, Decimal], right: Mapping[str, Decimal]) -> Mapping[s
     return {currency: left.get(currency, Decimal()) + right.get(currency, Decimal()) for currency in (*left, *right)}
 
 
+_CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
+NO_CURRENCY: Final = "XXX"
+"""ISO 4217's code for "no currency": where the event names something that is none."""
+
+LONGEST_TOPIC: Final = 100
+
+
 def _money(event: Event) -> Mapping[str, Decimal]:
     """An order's value: `revenue`, else `total`, else `value`, in `currency` (Segment e-commerce v2; default USD)."""
     currency = _text(event.properties.get("currency")) or "USD"
@@ -294,7 +304,7 @@ def _money(event: Event) -> Mapping[str, Decimal]:
         except InvalidOperation:
             continue
         if amount.is_finite() and abs(amount) < MOST_MONEY:
-            return {currency.upper(): round(amount, MONEY_PLACES)}
+            return {currency.upper() if _CURRENCY.fullmatch(currency) else NO_CURRENCY: round(amount, MONEY_PLACES)}
     return {}
 
 
@@ -313,7 +323,23 @@ def from_ms(value: int) -> datetime:
 
 
 def dump_projection(projection: Projection) -> str:
-    """The projection as compact JSON text, to be stored."""
+    """The projection as compact JSON text, to be stored.
+
+    It must fit into one item, whatever a hostile client sends: where it does not, the traits said longest ago go first.
+    """
+    text = _dumped(projection)
+    while len(text) > MOST_CHARACTERS and projection.traits:
+        by_age = sorted(projection.traits.items(), key=lambda item: (item[1].stamp.at_ms, item[1].stamp.message_id))
+        projection = replace(projection, traits=dict(by_age[len(by_age) // 4 + 1 :]))
+        text = _dumped(projection)
+    return text
+
+
+MOST_CHARACTERS: Final = 300_000
+"""ASCII characters of a stored projection. Source: DynamoDB developer guide, "Item size": 400 KB."""
+
+
+def _dumped(projection: Projection) -> str:
     return json.dumps(
         {
             "t": {

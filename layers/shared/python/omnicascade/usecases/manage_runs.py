@@ -16,7 +16,7 @@ from omnicascade.domain.errors import (
     UnacceptableError,
 )
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import LedgerEntry, Run
+from omnicascade.domain.journeys.run import LedgerEntry, Run, is_run_id
 from omnicascade.domain.json_text import items, mapping
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.move_runs import ATTEMPTS
@@ -108,7 +108,7 @@ class RunDesk:
         Raises:
             NotFoundError: no such run.
         """
-        stored = self.runs.load(run_id) if run_id.count("_") >= 2 else None
+        stored = self.runs.load(run_id) if is_run_id(run_id) else None
         if stored is None:
             raise NotFoundError(f"there is no run {run_id}")
         return run_response(stored.run)

@@ -12,7 +12,7 @@ from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.run import Run, is_run_id, run_id_of
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.start_run import begin, enter, slots_in
 from omnicascade.usecases.store_ports import CustomerStore, JourneyListing, JourneyStore, RunStore, StoredRun
@@ -41,7 +41,7 @@ class JourneyDesk:
         """
         reference = engine.message_reference(event)
         if reference:
-            self._move(reference.rpartition("-")[0], event, now)
+            self._move(run_id_of(reference), event, now)
         entered = [line.name for line in self.listing if event.name in line.listens["entry_events"]]
         concerned = [line.name for line in self.listing if event.name in _endings(line)]
         if not entered and not concerned:
@@ -49,14 +49,16 @@ class JourneyDesk:
         customer = find_customer(event.node_id, self.customers)
         if customer is None:
             return
+        goals = {line.name for line in self.listing if event.name in line.listens["goal_events"]}
         for slot in slots_in(customer, {*entered, *concerned}):
-            self._move(slot.run_id, event, now)
+            if slot.live or slot.journey in goals:  # a goal counts after the end too
+                self._move(slot.run_id, event, now)
         for name in entered:
             self._enter(name, event, customer, now)
 
     def _move(self, run_id: str, event: Event, now: datetime) -> None:
-        if run_id.count("_") < 2:
-            return  # a reference that is none of ours
+        if not is_run_id(run_id):
+            return  # anybody may claim to answer a message
         for _ in range(ATTEMPTS):
             stored = self.runs.load(run_id)
             journey = stored and self.journeys.journey(stored.run.journey, stored.run.version)

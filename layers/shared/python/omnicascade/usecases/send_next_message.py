@@ -19,7 +19,7 @@ from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.run import Run, is_run_id
 from omnicascade.usecases.deliver_message import Delivery, PostOffice
 from omnicascade.usecases.find_customer import Customer, find_customer, node_of
 from omnicascade.usecases.move_runs import ATTEMPTS, outcome_of
@@ -85,7 +85,7 @@ class RunClerk:
         """The run the task is about, made if a person started the execution; or why there is none."""
         run_id = task.input.get("run")
         if run_id:
-            stored = self.runs.load(str(run_id))
+            stored = self.runs.load(str(run_id)) if is_run_id(str(run_id)) else None
             if stored is None:
                 raise InvalidInputError(f"there is no run {run_id}")
             return stored

@@ -12,7 +12,7 @@ from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.event import Event
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.run import RUN_MARK_DIGITS, Run, make_run_id
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.store_ports import RunStore, Slot, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
@@ -61,14 +61,14 @@ def enter(
     if not verdict.ok:
         return Entry(None, verdict.reason)
     profile = customer.profile
-    run_id = f"{journey.name}_{profile.profile_id}_{mark}"
+    run_id = make_run_id(journey.name, profile.profile_id, mark)
     run = engine.start(journey, run_id=run_id, profile=profile, key=key, event=event, now=now)
     own = next((slot for slot in slots if slot.node == profile.profile_id), None)
     return Entry(runs.start(run, own), verdict.reason)
 
 
 def _mark(occasion: str) -> str:
-    return hashlib.sha256(occasion.encode("utf-8", "replace")).hexdigest()[:12]
+    return hashlib.sha256(occasion.encode("utf-8", "replace")).hexdigest()[:RUN_MARK_DIGITS]
 
 
 def begin(

@@ -3,11 +3,12 @@
 Exists apart from the engine so that stores, reports and the rehearsal can read runs without knowing how they move.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from omnicascade.domain.deployment import Channel, Price
 from omnicascade.domain.identifiers import Identifier
@@ -106,6 +107,25 @@ class Run:
     def entry_of(self, message_id: str) -> LedgerEntry | None:
         """The ledger entry of a message, or None if this run did not claim it."""
         return next((entry for entry in self.ledger if entry.message_id == message_id), None)
+
+
+RUN_MARK_DIGITS: Final = 12
+
+_RUN_ID: Final = re.compile(r"[a-z0-9-]{1,64}_[a-z0-9]{1,26}_[0-9a-f]{12}")
+
+
+def make_run_id(journey: str, profile_id: str, mark: str) -> str:
+    """`<journey>_<profile id>_<mark>`: names the run, its execution, and, by the profile, where it is stored.
+
+    Args:
+        mark: `RUN_MARK_DIGITS` hexadecimal digits that tell the occasions apart.
+    """
+    return f"{journey}_{profile_id}_{mark}"
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text from outside has the form of a run id; says nothing of whether there is such a run."""
+    return _RUN_ID.fullmatch(text) is not None
 
 
 def run_id_of(message_id: str) -> str:
