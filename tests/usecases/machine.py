@@ -39,6 +39,7 @@ class Execution:
     transitions: int = 1
     status: Literal["RUNNING", "SUCCEEDED", "FAILED"] = "RUNNING"
     cause: Any = None
+    ended: datetime | None = None
 
 
 class Machine:
@@ -123,4 +124,4 @@ class Machine:
         execution.at, execution.calls = self._clock() + timedelta(seconds=delay_s), True
 
     def _end(self, execution: Execution, status: Literal["SUCCEEDED", "FAILED"], cause: Any) -> None:
-        execution.status, execution.cause, execution.token = status, cause, ""
+        execution.status, execution.cause, execution.token, execution.ended = status, cause, "", self._clock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,6 @@ from omnicascade.adapters.memory_senders import MemorySender
 from omnicascade.adapters.memory_stores import MemoryEventStore, MemoryLinkStore, MemoryRunStore
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import ConflictError, UnavailableError
-from omnicascade.domain.event import Event
 from omnicascade.domain.journeys.definition import load_definition
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.templates import Template, Wording
@@ -26,9 +25,9 @@ from omnicascade.usecases.find_customer import Customer, find_customer, node_of
 from omnicascade.usecases.manage_runs import RunDesk
 from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.ports import EmailMessage, Envelope, PushMessage, SmsMessage
-from omnicascade.usecases.project_profiles import Arrival, project_profiles
-from omnicascade.usecases.record_events import record_events
-from omnicascade.usecases.send_next_message import RunClerk, Task
+from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
+from omnicascade.usecases.record_events import event_of, record_events
+from omnicascade.usecases.send_next_message import TIMER_TOLERANCE, RunClerk, Task
 from tests.fakes.event_queue import MemoryEventQueue
 from tests.usecases.machine import Machine
 from tests.usecases.port_proxy import Around, Call, WatchedEnds, straight, watched
@@ -160,7 +159,7 @@ class World:
             work: list[Callable[[], None]] = []
             work += [self._deliver_envelope] if self.queue.envelopes else []
             work += [self._deliver_batch] if self._waiting else []
-            work += [self._go_on] if self.machine.due() else []
+            work += [self.go_on] if self.machine.due() else []
             if not work:
                 return
             (self.shuffle.choice(work) if self.shuffle else work[0])()
@@ -184,7 +183,7 @@ class World:
         taken = {arrival.sequence for arrival in batch}
         self._waiting = [arrival for arrival in self._waiting if arrival.sequence not in taken]
         for _ in range(2 if self.shuffle else 1):
-            self._deliver(batch)
+            self.deliver(batch)
 
     def _next_batch(self) -> list[Arrival]:
         """All there is; shuffled: some of it, each partition in its own order."""
@@ -195,13 +194,11 @@ class World:
         queues = {node: [a for a in self._waiting if a.event.node_id == node] for node in nodes}
         return [queues[node].pop(0) for node in nodes[: self.shuffle.randint(1, len(nodes))]]
 
-    def _deliver(self, batch: list[Arrival]) -> None:
-        """As the event source mapping does: after a failure, from where it was reported, or all again."""
+    def deliver(self, batch: Sequence[Arrival]) -> None:
+        """As the event source mapping does: after a failure from where it was reported, after a crash all again."""
         for _ in range(MOST_DELIVERIES):
             try:
-                failure = project_profiles(
-                    batch, customers=self._port(self.customers, "customers"), desk=self.desk(), now=self.now
-                )
+                failure = self.project(batch)
             except RuntimeError:
                 continue
             if failure is None:
@@ -210,10 +207,10 @@ class World:
             batch = batch[place:]
         raise AssertionError(f"the batch never went through: {[a.event.message_id for a in batch]}")
 
-    def desk(self) -> JourneyDesk:
-        """What reacts to events."""
+    def project(self, batch: Sequence[Arrival]) -> BatchFailure | None:
+        """One delivery of a batch, whatever becomes of it."""
         port = self._port
-        return JourneyDesk(
+        desk = JourneyDesk(
             port(self.customers, "customers"),
             port(self.runs, "runs"),
             port(self.journeys, "journeys"),
@@ -221,8 +218,10 @@ class World:
             self.journeys.listing(),
             self.journeys.deployment(),
         )
+        return project_profiles(batch, customers=port(self.customers, "customers"), desk=desk, now=self.now)
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """One execution that is due goes on: its task times out, or is called."""
         due = self.machine.due()
         self.machine.go_on(self.shuffle.choice(due) if self.shuffle else due[0], self.send)
 
@@ -253,10 +252,24 @@ class World:
 
     # What there is to see
 
-    def store(self, event: Event) -> Arrival:
-        """Store an event at once, past the queue; what the stream will deliver."""
-        assert self.events.add(event)
-        return self.events.stream[-1]
+    def store(self, call: Mapping[str, Any], *, received: datetime | None = None) -> list[Arrival]:
+        """Store a call at once, past the queue; what the stream will deliver of it, once again in the end."""
+        at = received or self.now
+        event = event_of({"timestamp": at.isoformat(), **call}, Envelope("web", at, []))
+        assert self._port(self.events, "events").add(event)
+        return [arrival for arrival in self.events.stream if arrival.event == event]
+
+    def attended(self) -> bool:
+        """Whether every live run's execution goes on when the run is due, and every ended run's is over."""
+        for execution in self.machine.executions.values():
+            run = execution.input.get("run")
+            stored = self.runs.load(run) if run else None
+            running = execution.status == "RUNNING"
+            if stored is None or running != stored.run.live:
+                return False
+            if stored.run.due is not None and execution.at > stored.run.due + TIMER_TOLERANCE:
+                return False
+        return True
 
     def customer(self, reference: str) -> Customer:
         """A customer who is known."""

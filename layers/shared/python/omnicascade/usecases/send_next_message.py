@@ -8,7 +8,7 @@ with what the event changed. So nothing is sent twice and no wake-up is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -118,7 +118,7 @@ class RunClerk:
 
     def _advance(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
         for _ in range(ATTEMPTS * (1 + len(journey.program))):
-            if stored.run.status != "live":
+            if not stored.run.live and not _in_doubt(stored.run):
                 self.timer.finish(task.token, outcome_of(stored.run))
                 return
             customer = self._customer_of(stored.run)
@@ -159,11 +159,31 @@ class RunClerk:
             )
         except OmnicascadeError as error:
             if error.retryable:
-                self.runs.save(claimed, unclaimed.run, token="")
+                self._give_back(send, claimed, unclaimed.run, journey, str(error), now)
             raise
         if delivery.provider_id:
             self.runs.note_message(_sent(send, run, delivery, now))
         return self._recorded(send, claimed, journey, delivery, now)
+
+    def _give_back(
+        self, send: Send, claimed: StoredRun, unclaimed: Run, journey: Journey, reason: str, now: datetime
+    ) -> None:
+        """Undo a claim that surely sent nothing; what an event made of the run meanwhile stays."""
+        before, run = claimed, unclaimed
+        for _ in range(ATTEMPTS):
+            try:
+                self.runs.save(before, run, token="")
+            except StaleWriteError:
+                before = self._reloaded(claimed.run.run_id)
+                if before.run.live:
+                    run = _without_claim(send, before.run, claimed.run, unclaimed)
+                else:
+                    run = engine.record_outcome(
+                        journey, before.run, send.message_id, "withdrawn", now=now, reason=reason
+                    )
+                continue
+            return
+        raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
 
     def _recorded(
         self, send: Send, claimed: StoredRun, journey: Journey, delivery: Delivery, now: datetime
@@ -208,6 +228,17 @@ class RunClerk:
         if stored is None:
             raise StaleWriteError(f"run {run_id} is gone")
         return stored
+
+
+def _in_doubt(run: Run) -> bool:
+    """Whether a claim's outcome was never recorded: a crash left it, and an event may have ended the run since."""
+    return any(entry.outcome == "claimed" for entry in run.ledger)
+
+
+def _without_claim(send: Send, run: Run, claimed: Run, unclaimed: Run) -> Run:
+    """The run as an event left it, but for the claim; due as before the claim where the event did not say when."""
+    ledger = tuple(entry for entry in run.ledger if entry.message_id != send.message_id)
+    return replace(run, ledger=ledger, due=unclaimed.due if run.due == claimed.due else run.due)
 
 
 def _on_time(run: Run, now: datetime) -> datetime:
