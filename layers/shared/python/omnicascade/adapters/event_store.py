@@ -13,7 +13,7 @@ from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.projection import epoch_ms, from_ms
+from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.usecases.store_ports import Page
 
 

@@ -25,7 +25,7 @@ from typing import Final
 from omnicascade.contracts import EVENT_KEY_PREFIX, LINK_KEY_PREFIX
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.projection import epoch_ms
+from omnicascade.domain.moments import epoch_ms
 
 HEAD_PREFIX: Final = "H#"
 PROJECTION: Final = "H#P"

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
@@ -19,6 +18,7 @@ from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId, strength
 from omnicascade.domain.json_text import mapping
+from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Consent, Counters, KnownIdentifier, Profile, ProfileId, Suppression
 
 ORDER_COMPLETED: Final = "Order Completed"
@@ -310,16 +310,6 @@ def _money(event: Event) -> Mapping[str, Decimal]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def epoch_ms(moment: datetime) -> int:
-    """Milliseconds since 1970 of an aware time."""
-    return round(moment.timestamp() * 1000)
-
-
-def from_ms(value: int) -> datetime:
-    """The aware UTC time of `epoch_ms`."""
-    return datetime.fromtimestamp(value / 1000, UTC)
 
 
 def dump_projection(projection: Projection) -> str:

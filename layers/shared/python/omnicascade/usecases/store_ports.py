@@ -1,19 +1,23 @@
-"""What the use cases need from the table. Verbs of the domain, not of a database."""
+"""What the use cases need from the table. Verbs of the domain, not of a database.
+
+The domain's own modules are named here for their types only: whoever stores events must not load journeys for it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from omnicascade.domain.deployment import Deployment
-from omnicascade.domain.event import Event
-from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import Edge
-from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import Run
-from omnicascade.domain.projection import Projection
+if TYPE_CHECKING:
+    from omnicascade.domain.deployment import Deployment
+    from omnicascade.domain.event import Event
+    from omnicascade.domain.identifiers import NodeId
+    from omnicascade.domain.identity import Edge
+    from omnicascade.domain.journeys.journey import Journey
+    from omnicascade.domain.journeys.run import Run
+    from omnicascade.domain.projection import Projection
 
 
 @dataclass(frozen=True, slots=True)

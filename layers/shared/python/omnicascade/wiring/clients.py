@@ -4,6 +4,7 @@ Made from botocore's session rather than boto3's: the same clients, less to impo
 is off because it costs more CPU than the request itself, and every request is built by an adapter with its own tests.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -31,3 +32,30 @@ def client(service: str) -> Any:
 def one_attempt_client(service: str) -> Any:
     """A client that never retries by itself, for message providers."""
     return _SESSION.create_client(service, config=_ONE_ATTEMPT)
+
+
+class LateClient:
+    """A client that is made at its first call, for services that many invocations never speak to.
+
+    Each client costs a cold start the reading of its service's model, more for SES than for all of our own modules.
+    What every invocation needs is better made at once: Lambda lends a cold start more CPU than an invocation has.
+    """
+
+    def __init__(self, make: Callable[[str], Any], service: str) -> None:
+        """Args: make is `client` or `one_attempt_client`."""
+        self._make = make
+        self._service = service
+
+    def __getattr__(self, operation: str) -> Any:
+        """The operation of the client, which is kept by `make`."""
+        return getattr(self._make(self._service), operation)
+
+
+def late_client(service: str) -> Any:
+    """`client(service)`, made when it is first called."""
+    return LateClient(client, service)
+
+
+def late_one_attempt_client(service: str) -> Any:
+    """`one_attempt_client(service)`, made when it is first called."""
+    return LateClient(one_attempt_client, service)

@@ -12,7 +12,7 @@ from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
-from omnicascade.wiring.clients import client
+from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
 
 
@@ -24,7 +24,7 @@ class Projector:
         self._customers = DynamoCustomerStore(table)
         self._runs = DynamoRunStore(table)
         self._configuration = DynamoConfigurationStore(table)
-        self._timer = StepFunctionsTimer(client("stepfunctions"), settings.state_machine_arn)
+        self._timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
         """Handle stream records that are inserts of events. See `project_profiles`."""

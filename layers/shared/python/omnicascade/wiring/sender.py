@@ -1,7 +1,6 @@
 """The state machine's task, wired: the table, the providers, and the runs' timer."""
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -12,7 +11,6 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.events_queue import SqsEventQueue
 from omnicascade.adapters.link_store import DynamoLinkStore
-from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.pinpoint_push import PinpointPushSender
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.ses_email import SesEmailSender
@@ -22,8 +20,9 @@ from omnicascade.settings import Settings
 from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.send_next_message import RunClerk, Task
 from omnicascade.wiring.channel_faults import ChannelFaults
-from omnicascade.wiring.clients import client, one_attempt_client
+from omnicascade.wiring.clients import client, late_client, late_one_attempt_client
 from omnicascade.wiring.clock import now
+from omnicascade.wiring.late_renderer import LateRenderer
 from omnicascade.wiring.links import link_tokens
 
 
@@ -34,6 +33,7 @@ class Sender:
         self._settings = settings
         self._table = Table(client("dynamodb"), settings.table)
         self._configuration = DynamoConfigurationStore(self._table)
+        self._timer = StepFunctionsTimer(client("stepfunctions"), settings.state_machine_arn)
         self._post = self._post_office()
 
     def __call__(self, payload: Mapping[str, Any]) -> None:
@@ -55,21 +55,17 @@ class Sender:
         )
         clerk.send_next_message(task, now())
 
-    @cached_property
-    def _timer(self) -> StepFunctionsTimer:
-        return StepFunctionsTimer(client("stepfunctions"), self._settings.state_machine_arn)
-
     def _post_office(self) -> PostOffice:
         settings = self._settings
         return PostOffice(
             events=DynamoEventStore(self._table),
-            queue=SqsEventQueue(client("sqs"), settings.events_queue_url),
+            queue=SqsEventQueue(late_client("sqs"), settings.events_queue_url),
             templates=self._configuration,
-            renderer=LiquidRenderer(),
+            renderer=LateRenderer(),
             links=link_tokens(settings),
             link_store=DynamoLinkStore(self._table),
-            email=SesEmailSender(one_attempt_client("sesv2"), settings.email_from, settings.ses_configuration_set),
-            sms=SnsSmsSender(one_attempt_client("sns"), settings.sms_sender_id, settings.sms_max_price_usd),
-            push=PinpointPushSender(one_attempt_client("pinpoint"), settings.push_application_id),
+            email=SesEmailSender(late_one_attempt_client("sesv2"), settings.email_from, settings.ses_configuration_set),
+            sms=SnsSmsSender(late_one_attempt_client("sns"), settings.sms_sender_id, settings.sms_max_price_usd),
+            push=PinpointPushSender(late_one_attempt_client("pinpoint"), settings.push_application_id),
             notice=ChannelFaults(Logger(), settings.state_machine_arn.rpartition(":")[2]),
         )

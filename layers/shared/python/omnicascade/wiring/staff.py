@@ -9,15 +9,15 @@ from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.events_queue import SqsEventQueue
-from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
 from omnicascade.usecases.serve_staff import StaffDesk
-from omnicascade.wiring.clients import client
+from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
+from omnicascade.wiring.late_renderer import LateRenderer
 
 
 def staff_desk(settings: Settings) -> StaffDesk:
@@ -25,13 +25,13 @@ def staff_desk(settings: Settings) -> StaffDesk:
     table = Table(client("dynamodb"), settings.table)
     customers, configuration = DynamoCustomerStore(table), DynamoConfigurationStore(table)
     runs = DynamoRunStore(table)
-    timer = StepFunctionsTimer(client("stepfunctions"), settings.state_machine_arn)
+    timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
     return StaffDesk(
         customers=customers,
         events=DynamoEventStore(table),
-        queue=SqsEventQueue(client("sqs"), settings.events_queue_url),
+        queue=SqsEventQueue(late_client("sqs"), settings.events_queue_url),
         settings=configuration,
-        workshop=Workshop(configuration, configuration, LiquidRenderer().check),
+        workshop=Workshop(configuration, configuration, LateRenderer().check),
         runs=RunDesk(customers, runs, configuration, timer),
         clock=now,
         new_id=lambda: str(uuid4()),
