@@ -1,0 +1,13 @@
+"""Moments as the table keeps them: whole milliseconds since 1970."""
+
+from datetime import UTC, datetime
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware time."""
+    return round(moment.timestamp() * 1000)
+
+
+def from_ms(value: int) -> datetime:
+    """The aware UTC time of `epoch_ms`."""
+    return datetime.fromtimestamp(value / 1000, UTC)
