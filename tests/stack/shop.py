@@ -1,6 +1,6 @@
 """Short words for what channels, marketers and customers do with a stack in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -83,7 +83,7 @@ class Shop:
 
 
 @contextmanager
-def opened(faults: Faults | None = None) -> Iterator[Shop]:
+def opened(faults: Faults | None = None) -> Generator[Shop]:
     """A shop on a fresh stack."""
     with Stack.start(template_path(), start=NOON, faults=faults) as stack:
         yield Shop(stack)

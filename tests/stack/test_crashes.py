@@ -150,7 +150,7 @@ def test_the_archive_keeps_every_event_once(shop: Shop) -> None:
     clients = stack.clients
     lines: list[dict[str, Any]] = []
     for item in clients.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
-        body = clients.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        body = clients.s3.get_object(Bucket=bucket, Key=item.get("Key", ""))["Body"].read()
         lines += [json.loads(line) for line in gzip.decompress(body).decode().splitlines()]
     ids = [line["call"]["messageId"] for line in lines]
     assert "nocrash-order" in ids
