@@ -1,5 +1,7 @@
 """One customer out of every channel's events, seen through the staff API."""
 
+from typing import Any
+
 from infra.local_client import STAFF, StackClient
 
 
@@ -82,7 +84,7 @@ def test_traits_follow_event_time_not_arrival(stack: StackClient) -> None:
 
 def test_a_message_id_counts_once_for_ever(stack: StackClient) -> None:
     """The same message id, with another timestamp a year later, changes nothing."""
-    order = {"userId": "o-1", "messageId": "o-m", "properties": {"revenue": 10, "currency": "EUR"}}
+    order: dict[str, Any] = {"userId": "o-1", "messageId": "o-m", "properties": {"revenue": 10, "currency": "EUR"}}
     stack.track("Order Completed", **order)
     stack.settle()
     stack.advance("1h")
