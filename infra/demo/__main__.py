@@ -55,7 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         description="A dozen customers, four virtual days: what was joined, sent, withheld, and saved.",
     )
     parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
-    parser.add_argument("--customers", type=_count, default=0, metavar="N", help="draw N more customers (at most 1000)")
+    parser.add_argument(
+        "--customers",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="draw N more customers (at most 1000, about a second each)",
+    )
     parser.add_argument("--seed", type=int, default=1, help="what they are drawn from (default 1)")
     return parser
 

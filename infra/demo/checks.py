@@ -32,7 +32,7 @@ def checks_of(performance: Performance, bill: Bill) -> tuple[Check, ...]:
         *(check for outcome in outcomes for check in _joined(outcome)),
         *_apart(outcomes),
         *(check for outcome in outcomes for check in _kept(outcome)),
-        *_everywhere(outcomes),
+        *_everywhere(outcomes, performance.delivered),
         *_transitions(performance),
         *_money(bill),
     )
@@ -85,7 +85,7 @@ def _run(person: Person, which: str, run: dict[str, Any], promise: RunPromise) -
         yield Check(f"{name}: {channel} withheld because: {words}", said, f"{reasons}")
 
 
-def _everywhere(outcomes: Sequence[Outcome]) -> Iterator[Check]:
+def _everywhere(outcomes: Sequence[Outcome], count: int) -> Iterator[Check]:
     runs = [run for outcome in outcomes for run in outcome.runs]
     order = [[CHEAPEST_FIRST.index(m["channel"]) for m in run["messages"]] for run in runs]
     yield Check("cheapest channel first, none twice in a run", all(o == sorted(set(o)) for o in order), f"{order}")
@@ -94,6 +94,7 @@ def _everywhere(outcomes: Sequence[Outcome]) -> Iterator[Check]:
     delivered = {message["id"]: message for outcome in outcomes for message in outcome.messages}
     claimed = [m["provider_id"] for run in runs for m in run["messages"]]
     yield Check("each message a run sent was delivered once", sorted(claimed) == sorted(delivered), f"{claimed}")
+    yield Check("nobody else was sent anything", len(delivered) == count, f"{count} were delivered")
     loud = [f"{m['to']} at {m['at']}" for m in delivered.values() if _quiet(m["at"])]
     yield Check("no message between 21:00 and 09:00 of the customer's clock", not loud, f"{loud}")
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Final
 
 from infra.demo import story
+from infra.demo.lines import NAMES
 from infra.demo.people import Act, Person, RunPromise
 
 HAS_APP: Final = 0.60
@@ -100,4 +101,4 @@ def _fate(key: str, fate: _Drawn) -> tuple[str, tuple[Act, ...], RunPromise]:
     at = _REACTIONS[fate.answers]
     reaction = story.tapped(at) if fate.answers == "push" else story.clicked(at, fate.answers)
     promise = RunPromise(sent, answered=fate.answers)
-    return f"answer the {'SMS' if fate.answers == 'sms' else fate.answers}", reaction, promise
+    return f"answer the {NAMES[fate.answers]}", reaction, promise

@@ -115,6 +115,11 @@ class Person:
         return f"token-{self.key}"
 
     @property
+    def addresses(self) -> frozenset[str]:
+        """Where messages can reach them."""
+        return frozenset(address for address in (self.token, self.email, self.phone) if address)
+
+    @property
     def reference(self) -> str:
         """How staff would look them up."""
         if self.account:

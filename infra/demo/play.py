@@ -29,7 +29,7 @@ class Outcome:
         profile: `GET /v1/profiles/{id}`.
         sources: events by the source they came from.
         runs: their runs, oldest first, as the staff API shows them.
-        messages: what was delivered to them, in order, as `/local/messages` shows it.
+        messages: what was delivered at their addresses, in order, as `/local/messages` shows it.
         reach: for each run, the channels on which they could be reached when it began.
         profile_ids: the profile that each identifier of theirs finds, by `type:value`.
     """
@@ -51,6 +51,7 @@ class Performance:
         opened: when day 1 opened (the story's zone).
         journey: the definition that ran.
         holdout: the shipped journey's hold-out, left out here.
+        delivered: messages delivered to anybody.
         transitions: state transitions of each execution, by run id.
     """
 
@@ -58,6 +59,7 @@ class Performance:
     journey: dict[str, Any]
     holdout: str
     outcomes: tuple[Outcome, ...]
+    delivered: int
     transitions: dict[str, int]
 
 
@@ -86,8 +88,9 @@ def perform(stack: StackClient, cast: Sequence[Person], progress: Progress) -> P
     finally:
         shop.close()
     progress("reading what became of everybody")
-    outcomes = tuple(_outcome(stack, person, tuple(reach[person.key])) for person in cast)
-    return Performance(opened, journey, holdout, outcomes, _transitions(stack))
+    delivered = stack.messages()
+    outcomes = tuple(_outcome(stack, person, tuple(reach[person.key]), delivered) for person in cast)
+    return Performance(opened, journey, holdout, outcomes, len(delivered), _transitions(stack))
 
 
 def _rehearsed(stack: StackClient) -> tuple[dict[str, Any], str]:
@@ -116,7 +119,9 @@ def _move_to(stack: StackClient, moment: datetime) -> None:
         stack.advance(f"{round(remaining / timedelta(milliseconds=1))}ms")
 
 
-def _outcome(stack: StackClient, person: Person, reach: tuple[tuple[str, ...], ...]) -> Outcome:
+def _outcome(
+    stack: StackClient, person: Person, reach: tuple[tuple[str, ...], ...], delivered: Sequence[dict[str, Any]]
+) -> Outcome:
     profile = stack.profile(person.reference)
     named = [f"{known['type']}:{known['value']}" for known in profile["identifiers"]]
     return Outcome(
@@ -124,7 +129,7 @@ def _outcome(stack: StackClient, person: Person, reach: tuple[tuple[str, ...], .
         profile=profile,
         sources=Counter(event["source"] for event in stack.events(person.reference)),
         runs=tuple(reversed(stack.runs(JOURNEY, person.reference))),
-        messages=tuple(stack.messages(person.reference)),
+        messages=tuple(message for message in delivered if message["to"] in person.addresses),
         reach=reach,
         profile_ids={name: stack.profile(name)["profile_id"] for name in named},
     )

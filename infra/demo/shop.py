@@ -155,7 +155,7 @@ class Shop:
         self.stack.track(event, source, properties=dict(properties), context={"traits": named}, **more)
 
     def _latest(self, person: Person, channel: str) -> dict[str, Any]:
-        found = self.stack.messages(person.reference, channel)
+        found = [message for message in self.stack.messages(channel=channel) if message["to"] in person.addresses]
         if not found:
             raise StoryError(f"{person.name} has no {channel} message to act on at {self.stack.now()}")
         return found[-1]
