@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks`: every figure beside its floor and its goal, and bench-results.json.
 
-CPU time only, and ratios of runs taken in turn, so that a busy or slow machine changes little. A missed goal is
-reported, not an error: 0 when everything could be measured, 2 when something could not.
+CPU time, and ratios of runs taken in turn, so that a busy or slow machine changes little; only the synth is also timed
+by the clock on the wall. A missed goal is reported, not an error: 0 when all of it was measured, 2 when some was not.
 """
 
 import argparse

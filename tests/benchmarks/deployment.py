@@ -52,6 +52,7 @@ def measure(runs: int, progress: Progress) -> list[Figure]:
             median(
                 "deployment.synth_floor_wall", [one.wall for one in floors], "s", note="import aws_cdk, empty stack"
             ),
+            median("deployment.synth_cpu_s", [one.cpu for one in ours], "s CPU", note="Node included"),
             ratio("deployment.synth_cpu", [one.cpu for one in ours], [one.cpu for one in floors], note="Node included"),
         ]
 
