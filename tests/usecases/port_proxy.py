@@ -21,10 +21,12 @@ class Call:
     named: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
-        """`runs.save`; what a run's write is for is told apart, because much depends on it."""
+        """`runs.save`; what a run's write is for and which event is added is told too, because much depends on it."""
         return f"{self.port}.{self.method}{self._purpose()}"
 
     def _purpose(self) -> str:
+        if (self.port, self.method) == ("events", "add"):
+            return f" {self.arguments[0].name}"
         if (self.port, self.method) != ("runs", "save"):
             return ""
         before, after = self.arguments[0].run, self.arguments[1]

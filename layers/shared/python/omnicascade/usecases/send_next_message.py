@@ -175,7 +175,10 @@ class RunClerk:
                 self.runs.save(before, run, token="")
             except StaleWriteError:
                 before = self._reloaded(claimed.run.run_id)
-                if before.run.live:
+                entry = before.run.entry_of(send.message_id)
+                if entry is None:
+                    return
+                if before.run.live and entry.outcome == "claimed":
                     run = _without_claim(send, before.run, claimed.run, unclaimed)
                 else:
                     run = engine.record_outcome(

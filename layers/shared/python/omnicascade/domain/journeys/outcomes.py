@@ -12,12 +12,13 @@ from omnicascade.domain.journeys.run import Run, SendOutcome
 
 _SUCCESSORS: Final[dict[SendOutcome, frozenset[SendOutcome]]] = {
     "claimed": frozenset({"sent", "failed", "unknown", "withdrawn"}),
-    "unknown": frozenset({"sent", "failed"}),
+    "unknown": frozenset({"sent", "failed", "withdrawn"}),
     "sent": frozenset(),
     "failed": frozenset(),
     "withdrawn": frozenset(),
 }
-"""What an outcome may still become: an unknown one is settled when the provider's answer arrives late."""
+"""What an outcome may still become: an unknown one is settled when the provider's answer arrives late, or when a sender
+that was thought dead says that it never asked the provider."""
 
 
 def record_outcome(
