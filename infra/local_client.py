@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,11 +157,12 @@ def running_stack(template: Path | None = None) -> Generator[StackClient]:
     )
     try:
         client = StackClient(_announced_url(process))
+        # A pipe that nobody reads fills up, and then whoever writes into it stands still.
+        threading.Thread(target=_read_on, args=(process,), daemon=True).start()
         with client.http:
             yield client
     finally:
-        process.terminate()
-        process.wait(timeout=STOP_WITHIN_S)
+        _stop(process)
 
 
 def _announced_url(process: subprocess.Popen[str]) -> str:
@@ -170,3 +172,17 @@ def _announced_url(process: subprocess.Popen[str]) -> str:
         if found := _ANNOUNCED.search(line):
             return found[0]
     raise StackNotUpError(f"the stack did not come up: {''.join(said)}")
+
+
+def _read_on(process: subprocess.Popen[str]) -> None:
+    for _line in process.stdout or ():
+        pass
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

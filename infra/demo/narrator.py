@@ -168,7 +168,7 @@ def _identifiers(outcome: Outcome) -> str:
 
 def _word(kind: str) -> str:
     if kind.endswith("push_token"):
-        return "push token"
+        return "push"
     return _WORDS.get(kind, kind)
 
 
