@@ -66,7 +66,9 @@ class Narrator:
         self._title("The journey", "infra/journeys/abandoned-cart.yaml")
         self.console.print(_journey(performance), style="dim")
         self._title("What happened to each", "day and time of the customer's own clock (virtual); USD a message")
-        for outcome in named:
+        for number, outcome in enumerate(named):
+            if number:
+                self.console.print()
             self._story(outcome, performance.opened)
         if drawn:
             self._title(f"And {len(drawn)} more, drawn from a seed", "infra/demo/crowd.py says how")
