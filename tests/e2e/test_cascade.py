@@ -187,10 +187,12 @@ def test_unsubscribing_with_one_click_stops_the_mail(stack: StackClient) -> None
 
 
 def test_starting_twice_never_doubles_a_live_run(stack: StackClient) -> None:
-    """A second start while the first run lives is refused with its reason."""
+    """A second start at the same moment is the same run; once it is under way, it is refused with its reason."""
     who = reachable(stack, "twice", 10)
     stack.put_journey(journey("once"))
-    stack.start("once", who)
+    first = stack.start("once", who)
+    assert stack.start("once", who)["execution_arn"] == first["execution_arn"]
+    stack.settle()
     refused = stack.staff("POST", "/v1/journeys/once/runs", {"profile": who}, status=409)
     assert "still live" in refused["message"]
     stack.settle()
