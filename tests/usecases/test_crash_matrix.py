@@ -17,7 +17,8 @@ import pytest
 
 from omnicascade.domain.errors import OmnicascadeError, RetryableSendError, UnavailableError, UnknownOutcomeError
 from tests.usecases.port_proxy import Call
-from tests.usecases.world import End, World
+from tests.usecases.world import World
+from tests.usecases.world_end import End
 
 WRITES: Mapping[str, frozenset[str]] = {
     "queue": frozenset({"put"}),

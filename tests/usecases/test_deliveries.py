@@ -29,7 +29,8 @@ from tests.usecases.test_crash_matrix import (
     track,
 )
 from tests.usecases.turns import Turns
-from tests.usecases.world import NOON, End, World
+from tests.usecases.world import NOON, World
+from tests.usecases.world_end import End
 
 FILL = track("Basket Filled", "fill", ANN, cart_id="c1")
 ORDER = track("Order Completed", "order", ANN, **BOUGHT)

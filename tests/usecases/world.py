@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
@@ -31,6 +30,7 @@ from omnicascade.usecases.send_next_message import TIMER_TOLERANCE, RunClerk, Ta
 from tests.fakes.event_queue import MemoryEventQueue
 from tests.usecases.machine import Machine
 from tests.usecases.port_proxy import Around, Call, WatchedEnds, straight, watched
+from tests.usecases.world_end import End, end_of
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MOST_DELIVERIES = 20
@@ -63,7 +63,7 @@ class World:
     """
 
     def __init__(self, around: Around = straight, *, shuffle: Random | None = None) -> None:
-        self.now = NOON
+        self.now = self.began = NOON
         self.shuffle = shuffle
         self._watching = _Watching()
         self.events = MemoryEventStore()
@@ -287,41 +287,9 @@ class World:
 
     def end(self, reference: str) -> End:
         """Everything that must be the same whatever went wrong on the way."""
-        customer = self.customer(reference)
-        profile, runs = customer.profile, self.runs_of(reference)
-        ledger = [entry for run in runs for entry in run.ledger]
-        return End(
-            profile_id=profile.profile_id,
-            identifiers=sorted(str(known.identifier) for known in profile.identifiers),
-            members=len(profile.members),
-            traits=dict(profile.traits),
-            counters=repr(profile.counters),
-            runs=[(run.status, run.outcome, run.converted_at is not None) for run in runs],
-            ledger=[(str(entry.channel), entry.outcome) for entry in ledger],
-            noted=[self.runs.find_message(e.provider_id or "") is not None for e in ledger if e.outcome == "sent"],
-            slots=sorted((slot.key or "", slot.entries, slot.live) for slot in customer.slots),
-            executions=sorted(execution.status for execution in self.machine.executions.values()),
-            messages=self.channels(),
-        )
+        return end_of(self, reference)
 
 
 def _unheard(what: str, details: Mapping[str, str]) -> None:
     """Nobody listens to channel faults here."""
     del what, details
-
-
-@dataclass(frozen=True)
-class End:
-    """A customer in the end. `noted`: whether each sent message is found by its provider's id."""
-
-    profile_id: str
-    identifiers: list[str]
-    members: int
-    traits: dict[str, Any]
-    counters: str
-    runs: list[tuple[str, str | None, bool]]
-    ledger: list[tuple[str, str]]
-    noted: list[bool]
-    slots: list[tuple[str, int, bool]]
-    executions: list[str]
-    messages: list[str]
