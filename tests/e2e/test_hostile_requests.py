@@ -41,8 +41,8 @@ REFUSED = [
     ("an empty batch", "/v1/batch", b'{"batch": []}', 400, "no_good_call"),
     ("a batch that is none", "/v1/batch", b'{"batch": {}}', 400, "missing_batch"),
     ("only bad calls", "/v1/batch", b'{"batch": [{"type": "trace", "userId": "u"}, 7]}', 400, "no_good_call"),
-    ("a gzip bomb", "/v1/batch", gzip.compress(b"0" * 500_000_000), 413, "too_large"),
-    ("cut gzip", "/v1/track", gzip.compress(call())[:-9], 400, "malformed_body"),
+    ("a gzip bomb", "/v1/batch", gzip.compress(b"0" * 100_000_000, mtime=0), 413, "too_large"),
+    ("cut gzip", "/v1/track", gzip.compress(call(), mtime=0)[:-9], 400, "malformed_body"),
     ("no gzip at all", "/v1/track", b"\x1f\x8b\x08garbage", 400, "malformed_body"),
     ("an unknown path", "/v1/trace", call(), 404, "unknown_path"),
     ("another unknown path", "/%00/../etc", call(), 404, "unknown_path"),
@@ -94,7 +94,7 @@ def test_the_key_may_stand_in_the_body_or_the_query(stack: StackClient) -> None:
     text = {"content-type": "text/plain"}
     assert anonymous.post("/v1/t", content=json.dumps(in_body), headers=text).json() == {"success": True}
     form = {"content-type": "application/x-www-form-urlencoded"}
-    packed = gzip.compress(json.dumps(in_body | {"userId": "in-gzip"}).encode())
+    packed = gzip.compress(json.dumps(in_body | {"userId": "in-gzip"}).encode(), mtime=0)
     assert anonymous.post("/v1/track", content=packed, headers=form).json() == {"success": True}
     stack.settle()
     assert stack.profile("anonymous_id:beacon-1")["counters"]["events"] == 1

@@ -169,8 +169,8 @@ def test_a_batch_answers_with_what_it_refused(world: World) -> None:
     assert len(world.queue.calls) == 2
 
 
-BOMB = gzip.compress(b" " * (8 * MAX_BODY_BYTES))
-WHOLE = gzip.compress(json.dumps(GOOD).encode())
+BOMB = gzip.compress(b" " * (8 * MAX_BODY_BYTES), mtime=0)
+WHOLE = gzip.compress(json.dumps(GOOD).encode(), mtime=0)
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ WHOLE = gzip.compress(json.dumps(GOOD).encode())
         ("/v1/track", WHOLE[:10], (400, "malformed_body")),
         ("/v1/track", b"\x1f\x8b", (400, "malformed_body")),
         ("/v1/track", WHOLE[:-8] + b"\x00" * 8, (400, "malformed_body")),
-        ("/v1/track", gzip.compress(b""), (400, "malformed_body")),
-        ("/v1/track", gzip.compress(WHOLE), (400, "malformed_body")),
+        ("/v1/track", gzip.compress(b"", mtime=0), (400, "malformed_body")),
+        ("/v1/track", gzip.compress(WHOLE, mtime=0), (400, "malformed_body")),
     ],
 )
 def test_hostile_bodies_are_refused(world: World, path: str, body: object, answer: tuple[int, str]) -> None:
@@ -223,7 +223,7 @@ def test_hostile_bodies_are_refused(world: World, path: str, body: object, answe
         {**GOOD, "userId": "a\x00b", "x\x00": "\x00"},
         b'{"userId": "\\ud83d", "event": "half an emoji \\udc00"}',
         b"\xef\xbb\xbf" + json.dumps(GOOD).encode(),
-        gzip.compress(json.dumps(GOOD).encode()),
+        gzip.compress(json.dumps(GOOD).encode(), mtime=0),
         {**GOOD, "properties": {"": {"": [None, True, -0.0, 1e308]}}},
     ],
 )
@@ -239,14 +239,14 @@ def test_gzip_is_known_by_its_content(body: bytes) -> None:
     """Packed or not, the same bytes come out; an SDK's label does not matter."""
     honest = b"{" + body
     assert plain_body(honest) == honest
-    assert plain_body(gzip.compress(honest)) == honest
+    assert plain_body(gzip.compress(honest, mtime=0)) == honest
 
 
 @given(st.integers(MAX_BODY_BYTES - 3, MAX_BODY_BYTES + 3), st.sampled_from([b"a", b"\x00"]), st.booleans())
 def test_no_body_over_4_mb_comes_out(size: int, letter: bytes, packed: bool) -> None:
     """The limit holds to the byte, before and after unpacking."""
     plain = letter * size
-    body = gzip.compress(plain, 1) if packed else plain
+    body = gzip.compress(plain, 1, mtime=0) if packed else plain
     if size <= MAX_BODY_BYTES:
         assert plain_body(body) == plain
     else:
