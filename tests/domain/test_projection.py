@@ -16,7 +16,8 @@ from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Profile
-from omnicascade.domain.projection import Projection, dump_projection, fold, join, load_projection
+from omnicascade.domain.projection import Projection, fold, join
+from omnicascade.domain.projection_json import dump_projection, load_projection
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 ANN, MAIL = Identifier("user_id", "ann"), Identifier("email", "ann@example.com")

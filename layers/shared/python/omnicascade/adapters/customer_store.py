@@ -13,7 +13,8 @@ from omnicascade.domain.event import MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import Edge
 from omnicascade.domain.moments import epoch_ms, from_ms
-from omnicascade.domain.projection import Projection, dump_projection, load_projection
+from omnicascade.domain.projection import Projection
+from omnicascade.domain.projection_json import dump_projection, load_projection
 from omnicascade.usecases.store_ports import Head, Slot
 
 
