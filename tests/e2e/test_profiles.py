@@ -130,3 +130,12 @@ def test_consent_is_an_event_that_holds_everywhere(stack: StackClient) -> None:
     assert stack.profile("user_id:c-1")["channels"]["email"]["consent"] == "granted"
     wrong = stack.staff("PUT", path, {"fax/all": "granted", "email/x": "maybe"}, status=422)
     assert [error["path"] for error in wrong["errors"]] == ["fax/all", "email/x"]
+
+
+def test_staff_find_a_phone_number_as_it_is_spoken(stack: StackClient) -> None:
+    """A number without a country code is read in the sources' region, as the till that took it read it."""
+    stack.track("Visited", "local-pos", context={"traits": {"phone": "512 999 001"}})
+    stack.settle()
+    found = [stack.profile(f"phone:{spoken}")["profile_id"] for spoken in ("+48512999001", "512999001", "512-999-001")]
+    assert len(set(found)) == 1
+    stack.staff("GET", "/v1/profiles/phone%3A512999002", status=404)

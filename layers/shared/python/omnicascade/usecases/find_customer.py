@@ -32,8 +32,12 @@ class Customer:
     slots: Sequence[Slot]
 
 
-def node_of(reference: str) -> NodeId:
+def node_of(reference: str, region: str | None = None) -> NodeId:
     """The graph node of `type:value` or of a bare profile id.
+
+    Args:
+        reference: `type:value`, or a profile id.
+        region: ISO 3166 country in which to read a phone number without a country code.
 
     Raises:
         NotFoundError: the value is one that identifies nobody.
@@ -43,7 +47,7 @@ def node_of(reference: str) -> NodeId:
         kind, value = PROFILE_ID, reference
     if kind == PROFILE_ID:
         return NodeId(value.strip())
-    identifier: Identifier | None = normalise(kind, value)
+    identifier: Identifier | None = normalise(kind, value, region)
     if identifier is None:
         raise NotFoundError(f"`{reference}` identifies nobody; expected type:value, such as email:ann@example.com")
     return identifier.node_id

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.json_text import parse_json
 from omnicascade.usecases.change_consent import change_consent
+from omnicascade.usecases.find_customer import Customer, node_of
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
 from omnicascade.usecases.ports import EventQueue
@@ -72,27 +75,40 @@ class StaffDesk:
         """
         return _CALLS[request.route](self, request)
 
+    def customer(self, request: StaffRequest) -> Customer:
+        """The customer a path names; a phone number without a country code is tried in every source's region.
+
+        Raises:
+            NotFoundError: no event ever named it.
+        """
+        reference = request.path["id"]
+        if reference.startswith("phone:") and "+" not in reference:
+            for region in sorted({source.get("default_region") or "" for source in self.settings.sources()} - {""}):
+                with suppress(NotFoundError):
+                    return known_customer(str(node_of(reference, region)), self.customers)
+        return known_customer(reference, self.customers)
+
     def profile(self, request: StaffRequest) -> Answer:
         """The profile."""
-        customer = known_customer(request.path["id"], self.customers)
+        customer = self.customer(request)
         return 200, profile_response(customer.profile, self.settings.deployment())
 
     def timeline(self, request: StaffRequest) -> Answer:
         """A page of the timeline."""
-        customer = known_customer(request.path["id"], self.customers)
+        customer = self.customer(request)
         return 200, timeline_response(customer, self.events, request.query.get("limit"), request.query.get("cursor"))
 
     def explain(self, request: StaffRequest) -> Answer:
         """Why these identifiers are together."""
-        return 200, explain_response(known_customer(request.path["id"], self.customers))
+        return 200, explain_response(self.customer(request))
 
     def consent(self, request: StaffRequest) -> Answer:
         """What the customer said."""
-        return 200, consent_response(known_customer(request.path["id"], self.customers).profile)
+        return 200, consent_response(self.customer(request).profile)
 
     def put_consent(self, request: StaffRequest) -> Answer:
         """Record what the customer said; it holds as soon as the events are stored."""
-        customer = known_customer(request.path["id"], self.customers)
+        customer = self.customer(request)
         queued = change_consent(
             customer,
             parse_json(request.body),
