@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Final
 
 ENTERED: Final = "StateEntered"
-RETRIED: Final = "TaskRetried"
 
 
 @dataclass(frozen=True, slots=True)

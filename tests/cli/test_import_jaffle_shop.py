@@ -11,11 +11,10 @@ from rich.console import Console
 
 from omnicascade.cli.import_command import ImportRequest, run_import
 from tests.cli.intake_fake import WRITE_KEY, Intake, listening
+from tests.shared_data import shared
 
 MAPS = Path(__file__).parent / "maps"
-DATA = Path(__file__).parents[3] / "shared/data/orders-jaffle-shop"
-
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the shop's export is not on this machine")
+EXPORT = "orders-jaffle-shop"
 
 
 def import_shop(folder: Path, intake: Intake) -> None:
@@ -32,7 +31,7 @@ def _never(_: float) -> None:
 
 def test_every_customer_has_the_expected_orders_and_value(tmp_path: Path) -> None:
     """Number, first, last and value of the orders of all 100 customers; a second import adds nothing."""
-    shutil.copytree(DATA, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(shared(EXPORT), tmp_path, dirs_exist_ok=True)
     with listening() as intake:
         import_shop(tmp_path, intake)
         sent = len(intake.received)
@@ -45,7 +44,7 @@ def test_every_customer_has_the_expected_orders_and_value(tmp_path: Path) -> Non
         if call.get("event") == "Order Completed":
             assert call["properties"]["currency"] == "USD"
             orders[call["userId"]].append((call["timestamp"][:10], call["properties"]["total"]))
-    with (DATA / "expected_customers.csv").open(newline="") as stream:
+    with (shared(EXPORT) / "expected_customers.csv").open(newline="") as stream:
         expected = list(csv.DictReader(stream))
     assert len(expected) == len(names) == 100
     for row in expected:
@@ -59,7 +58,7 @@ def test_every_customer_has_the_expected_orders_and_value(tmp_path: Path) -> Non
 
 def test_only_returned_orders_are_refunds(tmp_path: Path) -> None:
     """Orders 1, 8, 14 and 18 were returned; 23 and 52 await their return, and their money is still the shop's."""
-    shutil.copytree(DATA, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(shared(EXPORT), tmp_path, dirs_exist_ok=True)
     with listening() as intake:
         import_shop(tmp_path, intake)
     by_event: defaultdict[str, dict[str, float]] = defaultdict(dict)

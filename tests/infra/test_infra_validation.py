@@ -10,7 +10,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from infra.app import build_app
-from infra.constructs.journey_machine import machine_definition
+from infra.journey_definition import machine_definition
 from tests.infra.template_reader import TemplateReader
 
 LINTED = ManualArgs(regions=["us-east-1"], ignore_checks=["W3005"])

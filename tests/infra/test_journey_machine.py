@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonata import Jsonata
 
-from infra.constructs.journey_machine import FALLBACK_WAIT_S, FORESEEN_WAIT, machine_definition
+from infra.journey_definition import FALLBACK_WAIT_S, FORESEEN_WAIT, machine_definition
 from omnicascade.contracts import RUN_FINISHED_ERROR, Env, Function
 from tests.infra.template_reader import TemplateReader, walk
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from infra.journey_definition import machine_definition
 from infra.local.stack import Stack
 
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -189,57 +190,8 @@ def _resources() -> dict[str, Any]:
 
 
 def _machine_text(mark: str) -> list[str]:
-    return [json.dumps(journey_machine(mark)).partition(mark)[0]]
+    return [json.dumps(machine_definition(mark)).partition(mark)[0]]
 
 
 def _machine_tail(mark: str = "<sender>") -> str:
-    return json.dumps(journey_machine(mark)).partition(mark)[2]
-
-
-def journey_machine(sender: str) -> dict[str, Any]:
-    """The journeys' state machine: one task that waits for its token, and loops on time-out and on success."""
-    wait = (
-        "{% ($step := $exists($states.input.step) ? $states.input.step : 0; "
-        "$wait := $exists($states.input.waits) ? [$states.input.waits][$step] : 60; $exists($wait) ? $wait : 60) %}"
-    )
-    retried = ["RetryableSendError", "Lambda.ServiceException"]
-    return {
-        "QueryLanguage": "JSONata",
-        "StartAt": "SendAndAwait",
-        "States": {
-            "SendAndAwait": {
-                "Type": "Task",
-                "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
-                "Arguments": {
-                    "FunctionName": sender,
-                    "Payload": {
-                        "token": "{% $states.context.Task.Token %}",
-                        "execution": "{% $states.context.Execution.Name %}",
-                        "started": "{% $states.context.Execution.StartTime %}",
-                        "foreseen_s": wait,
-                        "input": "{% $states.input %}",
-                    },
-                },
-                "TimeoutSeconds": wait,
-                "Output": "{% $merge([$states.input, $states.result]) %}",
-                "Retry": [{"ErrorEquals": retried, "IntervalSeconds": 2, "BackoffRate": 2, "MaxAttempts": 6}],
-                "Catch": [
-                    {
-                        "ErrorEquals": ["States.Timeout"],
-                        "Output": (
-                            "{% $merge([$states.input, "
-                            "{'step': ($exists($states.input.step) ? $states.input.step : 0) + 1}]) %}"
-                        ),
-                        "Next": "SendAndAwait",
-                    },
-                    {
-                        "ErrorEquals": ["RunFinished"],
-                        "Output": "{% $merge([$states.input, {'outcome': $states.errorOutput.Cause}]) %}",
-                        "Next": "Finished",
-                    },
-                ],
-                "Next": "SendAndAwait",
-            },
-            "Finished": {"Type": "Succeed"},
-        },
-    }
+    return json.dumps(machine_definition(mark)).partition(mark)[2]

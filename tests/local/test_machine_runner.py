@@ -139,8 +139,8 @@ def test_a_failing_handler_is_retried_with_backoff_and_a_new_token(stack: Stack,
     assert execution.transitions == 4
 
 
-def test_an_unforeseen_error_fails_the_execution_with_its_name_and_text(stack: Stack, probe: "Probe") -> None:
-    """What no retrier or catcher names ends the execution; the cause is Lambda's error object."""
+def test_an_error_that_stays_fails_the_execution_with_its_name_and_text(stack: Stack, probe: "Probe") -> None:
+    """What fails at every attempt and is caught nowhere ends the execution; the cause is Lambda's error object."""
 
     def send(_event: Any, _context: Any) -> Any:
         raise LookupError("nobody")
@@ -148,8 +148,23 @@ def test_an_unforeseen_error_fails_the_execution_with_its_name_and_text(stack: S
     probe.on["sender"] = send
     execution = stack.step_functions.start_execution(MACHINE, START_INPUT)
     stack.settle()
+    assert execution.status == "RUNNING"
+    stack.advance("126s")
     assert (execution.status, execution.error) == ("FAILED", "LookupError")
+    assert len(probe.seen["sender"]) == 7
     assert json.loads(execution.cause or "")["errorMessage"] == "nobody"
+
+
+@pytest.mark.parametrize(("error", "status"), [("RunFinished", "SUCCEEDED"), ("InvalidInput", "FAILED")])
+def test_the_senders_final_answers_are_never_retried(stack: Stack, probe: "Probe", error: str, status: str) -> None:
+    """A run that is over and an input that makes none end the execution at once, after one call."""
+    probe.on["sender"] = lambda event, _context: _client().send_task_failure(
+        taskToken=event["token"], error=error, cause="{}"
+    )
+    execution = stack.step_functions.start_execution(MACHINE, START_INPUT)
+    stack.settle()
+    assert execution.status == status
+    assert len(probe.seen["sender"]) == 1
 
 
 def test_the_api_describes_lists_and_tells_the_history(stack: Stack) -> None:

@@ -1,6 +1,6 @@
 """The runs' timer as the state machine behaves: one task that waits for an answer or its time-out, and an end.
 
-Follows infra/constructs/journey_machine.py state by state, without its language: thousands of runs take seconds.
+Follows infra/journey_definition.py state by state, without its language: thousands of runs take seconds.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final, Literal
 
+from infra.journey_definition import FALLBACK_WAIT_S, machine_definition
 from omnicascade.usecases.send_next_message import Task
 
-FALLBACK_WAIT_S: Final = 60
-MOST_RETRIES: Final = 6
-SHORTEST_DELAY_S: Final = 2
-LONGEST_DELAY_S: Final = 300
+_RETRY: Final = machine_definition("sender")["States"]["SendAndAwait"]["Retry"][-1]
+MOST_RETRIES: Final[int] = _RETRY["MaxAttempts"]
+SHORTEST_DELAY_S: Final[int] = _RETRY["IntervalSeconds"]
+LONGEST_DELAY_S: Final[int] = _RETRY["MaxDelaySeconds"]
 
 
 @dataclass

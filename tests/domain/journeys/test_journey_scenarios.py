@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ import pytest
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.journeys import engine
 from tests.domain.journeys.journey_builders import START, World, customer, event, journey
+from tests.shared_data import shared
 
-SOURCE = Path(__file__).parents[4] / "shared/data/journey-scenarios.json"
 ANSWERS = {"read": "open", "delivered": "delivered"}
 FEEDBACK = {("push", "read"): "Push Notification Opened", ("push", "delivered"): "Push Notification Received"}
 NAMES = {"email": "email", "phone": "sms", "pushToken": "push"}
@@ -19,9 +18,8 @@ NAMES = {"email": "email", "phone": "sms", "pushToken": "push"}
 
 def scenario(name: str) -> dict[str, Any]:
     """One scenario by its name."""
-    if not SOURCE.exists():
-        pytest.skip("the shared scenarios are not here")
-    return next(found for found in json.loads(SOURCE.read_text())["scenarios"] if found["name"] == name)
+    scenarios = json.loads(shared("journey-scenarios.json").read_text())["scenarios"]
+    return next(found for found in scenarios if found["name"] == name)
 
 
 def _steps(source: dict[str, Any]) -> list[dict[str, Any]]:
