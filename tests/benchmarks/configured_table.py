@@ -10,6 +10,7 @@ from infra.configuration_document import configuration_document
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
+from omnicascade.domain.deployment import Source
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import identifiers_of
 from omnicascade.domain.projection import Projection, fold
@@ -44,6 +45,6 @@ def _put_customer(customers: DynamoCustomerStore) -> None:
     traits = {"email": "anna@example.com", "first_name": "Anna"}
     body = {"type": "identify", "messageId": "m", "userId": CUSTOMER, "traits": traits}
     at = NOON - timedelta(days=30)
-    named = identifiers_of(body, "PL", shared_device=False)
+    named = identifiers_of(body, Source("web", "web", "PL"))
     event = Event(MessageId("m"), "identify", "identify", "web", at, at, named, body)
     customers.save_projection(event.node_id, fold(Projection(), [event]), watermark="1", previous="")

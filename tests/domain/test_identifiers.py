@@ -6,28 +6,25 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from omnicascade.domain.identifiers import (
-    BLOCKED_VALUES,
-    DEVICE_SCOPED,
-    Identifier,
-    identifiers_of,
-    is_blocked,
-    normalise,
-    strength,
-)
+from omnicascade.domain.deployment import Source
+from omnicascade.domain.identifiers import Identifier, identifiers_of, normalise
+from omnicascade.domain.identity_rules import BLOCKED_VALUES, DEFAULT_RULES, DEVICE_SCOPED
+
+SITE, POLISH_SITE = Source("site", "web"), Source("site", "web", "PL")
+TILL = Source("till", "pos", "PL", shared_device=True)
 
 KINDS = st.sampled_from(["user_id", "email", "phone", "anonymous_id", "ios.id", "crm_id"])
 
 
 def spelled(call: dict[str, Any], region: str | None = None, *, shared: bool = False) -> list[str]:
-    return [str(i) for i in identifiers_of(call, region, shared_device=shared)]
+    return [str(i) for i in identifiers_of(call, Source("site", "web", region, shared_device=shared))]
 
 
 @pytest.mark.parametrize("value", sorted(BLOCKED_VALUES))
 def test_placeholders_name_nobody(value: str) -> None:
     """A client's bug never glues customers together, in any case, quoted or padded."""
     for written in (value, value.upper(), f"  {value} ", f'"{value}"', f"'{value}'"):
-        assert is_blocked(written)
+        assert DEFAULT_RULES.blocks(written)
         assert normalise("user_id", written) is None
 
 
@@ -132,7 +129,7 @@ def test_a_node_is_the_same_in_every_process() -> None:
 def test_types_are_ranked() -> None:
     """User id, e-mail, phone, then types of one's own, then devices."""
     kinds = ["anonymous_id", "crm_id", "phone", "ios.id", "user_id", "email", "android.push_token"]
-    ranked = sorted(kinds, key=strength)
+    ranked = sorted(kinds, key=DEFAULT_RULES.strength)
     assert ranked == ["user_id", "email", "phone", "crm_id", "ios.id", "android.push_token", "anonymous_id"]
 
 
@@ -186,7 +183,7 @@ def test_a_shared_device_never_names_its_customers() -> None:
     call = {"userId": "42", "anonymousId": "till-1", "context": {"device": {"type": "ios", "id": "d-1"}}}
     assert spelled(call, shared=True) == ["user_id:42"]
     assert spelled({"anonymousId": "till-1"}, shared=True) == ["anonymous_id:till-1"]
-    assert not {i.type for i in identifiers_of(call, None, shared_device=True)} & DEVICE_SCOPED
+    assert not {i.type for i in identifiers_of(call, TILL)} & DEVICE_SCOPED
 
 
 def test_an_alias_names_its_previous_id() -> None:
@@ -209,10 +206,10 @@ JUNK: st.SearchStrategy[Any] = st.recursive(
 @given(st.dictionaries(st.sampled_from(["userId", "anonymousId", "traits", "context", "type"]), JUNK), st.booleans())
 def test_any_call_can_be_read(call: dict[str, Any], shared: bool) -> None:
     """Whatever a stranger put where, reading answers with distinct, unblocked names, strongest first."""
-    found = identifiers_of(call, "PL", shared_device=shared)
+    found = identifiers_of(call, TILL if shared else POLISH_SITE)
     assert len(set(found)) == len(found)
-    assert not any(is_blocked(i.value) for i in found)
-    assert [strength(i.type) for i in found] == sorted(strength(i.type) for i in found)
+    assert not any(DEFAULT_RULES.blocks(i.value) for i in found)
+    assert [DEFAULT_RULES.strength(i.type) for i in found] == sorted(DEFAULT_RULES.strength(i.type) for i in found)
 
 
 def test_nothing_that_reads_as_two_addresses_is_an_email() -> None:
@@ -225,6 +222,6 @@ def test_an_endless_value_or_list_does_not_identify() -> None:
     """Values beyond 512 characters identify nobody; of a list of thousands, fifty count."""
     assert normalise("anonymous_id", "a" * 513) is None
     listed = [{"type": "crm", "id": f"c-{number}", "collection": "users"} for number in range(2000)]
-    named = identifiers_of({"userId": "u", "context": {"externalIds": listed}}, None, shared_device=False)
+    named = identifiers_of({"userId": "u", "context": {"externalIds": listed}}, SITE)
     assert len(named) == 50
     assert named[0].type == "user_id"

@@ -8,16 +8,17 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omnicascade.domain import identity
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.identity import ALIAS, DEFAULT_LIMIT, SAME_CALL, Component, Edge, component_of, edges_of
+from omnicascade.domain.identity import ALIAS, SAME_CALL, Component, Edge, component_of, edges_of
+from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules, Limit
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 ANN, BOB = Identifier("user_id", "ann"), Identifier("user_id", "bob")
 MAIL, PHONE = Identifier("email", "ann@example.com"), Identifier("phone", "+48601234567")
 VISIT, TABLET = Identifier("anonymous_id", "a-1"), Identifier("anonymous_id", "a-2")
-TIGHT = {"user_id": 1, "email": 2, "anonymous_id": 3}
+LIMITS = {"user_id": 1, "email": 2, "anonymous_id": 3}
+TIGHT = IdentityRules(limits={kind: Limit(most) for kind, most in LIMITS.items()})
 
 
 def edge(a: Identifier, b: Identifier, minute: int, rule: str = SAME_CALL) -> Edge:
@@ -88,7 +89,7 @@ def test_no_customer_is_ever_over_a_limit(edges: list[Edge]) -> None:
     for node in names:
         members = component_of(node, edges, {}, TIGHT).members
         counts = Counter(names[member].type for member in members)
-        assert all(count <= TIGHT[kind] for kind, count in counts.items())
+        assert all(count <= LIMITS[kind] for kind, count in counts.items())
 
 
 @given(EDGES, KNOWN)
@@ -103,10 +104,11 @@ def test_an_alias_adds_one_name_and_no_more(edges: list[Edge], known: dict[NodeI
 
 @given(EDGES, KNOWN)
 def test_every_proposal_is_accepted_or_refused_with_a_reason(edges: list[Edge], known: dict[NodeId, datetime]) -> None:
-    """Nothing is dropped in silence: each proposal at a customer is in its explanation, once."""
+    """Nothing is dropped in silence: each proposal at a customer is in its explanation, once, from its earliest event."""
     for node in nodes_of(edges):
         component = component_of(node, edges, known, TIGHT)
-        at_it = {e for e in edges if {e.a.node_id, e.b.node_id} & component.members}
+        first = {(e.a, e.b, e.place): e for e in sorted(edges, key=lambda e: e.order, reverse=True)}
+        at_it = {e for e in first.values() if {e.a.node_id, e.b.node_id} & component.members}
         explained = [*component.accepted, *(refusal.edge for refusal in component.refused)]
         assert set(explained) == at_it
         assert len(explained) == len(at_it)
@@ -165,7 +167,7 @@ def test_the_earlier_event_wins_a_conflict() -> None:
 
 def test_a_type_without_a_limit_of_its_own_has_the_default() -> None:
     """Five e-mail addresses are one customer's, the sixth is not."""
-    mails = [Identifier("email", f"{n}@example.com") for n in range(DEFAULT_LIMIT + 1)]
+    mails = [Identifier("email", f"{n}@example.com") for n in range(DEFAULT_RULES.default_limit.most + 1)]
     component = component_of(ANN.node_id, [edge(ANN, mail, n) for n, mail in enumerate(mails)], {})
     assert component.members == {ANN.node_id, *(mail.node_id for mail in mails[:-1])}
     assert [refusal.edge.b for refusal in component.refused] == [mails[-1]]
@@ -173,9 +175,9 @@ def test_a_type_without_a_limit_of_its_own_has_the_default() -> None:
 
 def test_a_customer_has_a_thousand_identifiers_at_most() -> None:
     """Also where no type's limit is reached."""
-    many = [Identifier(f"type-{n}", "x") for n in range(identity.MAX_MEMBERS)]
+    many = [Identifier(f"type-{n}", "x") for n in range(DEFAULT_RULES.max_identifiers)]
     component = component_of(ANN.node_id, [edge(ANN, other, n) for n, other in enumerate(many)], {})
-    assert len(component.members) == identity.MAX_MEMBERS
+    assert len(component.members) == DEFAULT_RULES.max_identifiers
     assert [refusal.reason for refusal in component.refused] == ["a customer has at most 1000 identifiers"]
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from omnicascade.domain.deployment import Source
 from omnicascade.domain.identifiers import Identifier, identifiers_of
 from omnicascade.domain.track_call import track_call
 
@@ -26,7 +27,7 @@ AT = datetime(2026, 3, 10, 12, 0, 0, 120_000, tzinfo=UTC)
 def test_the_named_customer_is_read_back(identifier: Identifier) -> None:
     """Whoever a call is about is exactly whom the intake's reading of it finds."""
     call = track_call("X", about=identifier, message_id="m", at=AT, properties={})
-    assert identifiers_of(call, None, shared_device=False) == (identifier,)
+    assert identifiers_of(call, Source("site", "web")) == (identifier,)
 
 
 def test_a_call_is_complete_and_leaves_out_what_is_unknown() -> None:

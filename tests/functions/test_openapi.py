@@ -187,7 +187,9 @@ def customer() -> tuple[Customer, Event]:
     profile = join(projections)
     assert profile
     edge = Edge(TILL, ANN, NOW, MessageId("m1"))
-    refused = Refusal(Edge(TILL, Identifier("user_id", "43"), NOW, MessageId("m2"), ALIAS), "known before")
+    refused = Refusal(
+        Edge(TILL, Identifier("user_id", "43"), NOW, MessageId("m2"), ALIAS), "known_users", "known before"
+    )
     component = Component(frozenset({TILL.node_id, ANN.node_id}), (edge,), (refused,))
     return Customer(profile, component, projections, ()), order
 

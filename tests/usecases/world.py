@@ -273,7 +273,7 @@ class World:
 
     def customer(self, reference: str) -> Customer:
         """A customer who is known."""
-        found = find_customer(node_of(reference), self.customers)
+        found = find_customer(node_of(reference), self.customers, self.journeys.deployment().identity)
         assert found is not None
         return found
 

@@ -12,6 +12,7 @@ from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import Edge
+from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
@@ -46,8 +47,9 @@ class DynamoCustomerStore:
         for edge in edges:
             for here, there in ((edge.b, edge.a), (edge.a, edge.b)):
                 item = _edge_item(edge, here, there)
+                outranked = "ord < :ord" if edge.by_hand else "ord > :ord"
                 try:
-                    self._table.put(item, "attribute_not_exists(pk) OR ord > :ord", {":ord": item["ord"]})
+                    self._table.put(item, f"attribute_not_exists(pk) OR {outranked}", {":ord": item["ord"]})
                 except ConditionFailedError:
                     continue
 
@@ -70,9 +72,12 @@ class DynamoCustomerStore:
 def _edge_item(edge: Edge, here: Identifier, there: Identifier) -> Item:
     return {
         "pk": text(here.node_id),
-        "sk": text(keys.edge_key(there.node_id, edge.rule)),
+        "sk": text(keys.edge_key(there.node_id, edge.place)),
         "ord": text(f"{epoch_ms(edge.at):015d}#{edge.message_id}"),
         "rule": text(edge.rule),
+        "src": text(edge.source),
+        "trust": number(edge.trust),
+        "period": number(edge.period),
         "ends": text(json.dumps([[edge.a.type, edge.a.value], [edge.b.type, edge.b.value]])),
     }
 
@@ -81,7 +86,15 @@ def _edge_from(item: Item) -> Edge:
     at, _, message_id = item["ord"]["S"].partition("#")
     (a_type, a_value), (b_type, b_value) = json.loads(item["ends"]["S"])
     ends = Identifier(a_type, a_value), Identifier(b_type, b_value)
-    return Edge(*ends, from_ms(int(at)), MessageId(message_id), item["rule"]["S"])
+    return Edge(
+        *ends,
+        at=from_ms(int(at)),
+        message_id=MessageId(message_id),
+        rule=item["rule"]["S"],
+        source=item["src"]["S"],
+        trust=Trust(int(item["trust"]["N"])),
+        period=int(item["period"]["N"]),
+    )
 
 
 def slot_item(slot: Slot) -> Item:

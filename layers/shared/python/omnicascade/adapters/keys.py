@@ -3,7 +3,7 @@
     item        pk               sk                             read by
     event       node             E#<messageId>                  put if absent; index `timeline` (pk, at)
     projection  node             H#P                            head of a node: Query pk, begins_with(sk, "H#")
-    edge        node             H#L#<other node>#<rule>        head of a node, stored at both ends
+    edge        node             H#L#<other node>#<place>       head of a node, stored at both ends
     slot        node             H#S#<journey>#<hash of key>    head of a node
     run         node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
     message     M#<provider id>  M                              Get by the provider's id
@@ -63,9 +63,9 @@ def timeline_from(at_ms: int) -> str:
     return f"{max(at_ms, 0):015d}"
 
 
-def edge_key(other: NodeId, rule: str) -> str:
-    """`H#L#<other node>#<rule>`."""
-    return f"{EDGE_PREFIX}{other}#{rule}"
+def edge_key(other: NodeId, place: str) -> str:
+    """`H#L#<other node>#<place>`; `Edge.place` tells which proposals of a pair replace each other."""
+    return f"{EDGE_PREFIX}{other}#{place}"
 
 
 def slot_key(journey: str, key: str | None) -> str:

@@ -104,9 +104,9 @@ class MemoryCustomerStore:
 
     def keep_end(self, edge: Edge, here: NodeId, there: NodeId) -> None:
         """One of the two writes that an edge takes; apart, so that a test can let a process die between them."""
-        held = self.at(here).edges.get((there, edge.rule))
-        if held is None or edge.order < held.order:
-            self.at(here).edges[there, edge.rule] = edge
+        held = self.at(here).edges.get((there, edge.place))
+        if held is None or edge.outranks(held):
+            self.at(here).edges[there, edge.place] = edge
 
     def save_projection(self, node: NodeId, projection: Projection, *, watermark: str, previous: str) -> None:
         """See `CustomerStore.save_projection`."""

@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
+
 
 class Channel(StrEnum):
     """A way to reach a customer, cheapest first."""
@@ -64,3 +66,4 @@ class Deployment:
     prices: Mapping[str, Price] = field(default_factory=lambda: DEFAULT_PRICES)
     default_currency: str = "USD"
     default_zone: str = "UTC"
+    identity: IdentityRules = DEFAULT_RULES

@@ -3,33 +3,23 @@
 import hashlib
 import re
 from base64 import b32encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NewType
 
+from omnicascade.domain.deployment import Source
+from omnicascade.domain.identity_rules import (
+    ANONYMOUS,
+    DEFAULT_RULES,
+    DEVICE_SCOPED,
+    SESSION,
+    IdentityRules,
+)
 from omnicascade.domain.json_text import items, mapping
 
 NodeId = NewType("NodeId", str)
 """An identifier's place in the identity graph: 26 characters, derived from its type and value."""
-
-PRIORITIES: Final = ("user_id", "email", "phone")
-"""Strongest first; a type not named here ranks below them, and `WEAK` types rank last (Segment Unify's order)."""
-
-WEAK: Final = (
-    "ios.id",
-    "android.id",
-    "ios.idfa",
-    "android.idfa",
-    "ios.push_token",
-    "android.push_token",
-    "anonymous_id",
-)
-
-PUSH_TOKEN_TYPES: Final = ("ios.push_token", "android.push_token")
-
-DEVICE_SCOPED: Final = frozenset(WEAK)
-"""Types that name a device rather than a person: on a shared device they identify nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,51 +45,6 @@ def _node_id(kind: str, value: str) -> NodeId:
     return NodeId(b32encode(digest).decode().rstrip("=").lower())
 
 
-def strength(kind: str) -> tuple[int, str]:
-    """Sort key of an identifier type: smaller is stronger."""
-    if kind in PRIORITIES:
-        return (PRIORITIES.index(kind), kind)
-    if kind in WEAK:
-        return (len(PRIORITIES) + 1 + WEAK.index(kind), kind)
-    return (len(PRIORITIES), kind)
-
-
-BLOCKED_VALUES: Final = frozenset(
-    {
-        "",
-        "null",
-        "none",
-        "undefined",
-        "nan",
-        "true",
-        "false",
-        "[]",
-        "{}",
-        "[object object]",
-        "anonymous",
-        "anonymousid",
-        "distinct_id",
-        "distinctid",
-        "guest",
-        "id",
-        "email",
-        "not_authenticated",
-        "-1",
-    }
-)
-"""Placeholders that client bugs send as identifiers. Source: Segment Unify's blocked values and PostHog's illegal
-distinct ids (plugin-server `person-state`), united, compared without case and quotes."""
-
-BLOCKED_PATTERN: Final = re.compile(r"[0-]*")
-"""Segment Unify's blocked pattern `^[0-]*$`: zeros and dashes only."""
-
-
-def is_blocked(value: str) -> bool:
-    """Whether a value is a known placeholder and must identify nobody."""
-    bare = value.strip().strip("\"'").strip().lower()
-    return bare in BLOCKED_VALUES or BLOCKED_PATTERN.fullmatch(bare) is not None
-
-
 _KIND: Final = re.compile(r"[^:\x00-\x1f]+")
 """Types that `type:value` can name without doubt; two identifiers must never share a node or a spelling."""
 
@@ -111,24 +56,33 @@ MOST_PER_CALL: Final = 50
 """Identifiers that one call can name; the weakest beyond are left out, as are a spammer's."""
 
 
-def normalise(kind: str, value: object, region: str | None = None) -> Identifier | None:
+def normalise(
+    kind: str, value: object, region: str | None = None, rules: IdentityRules = DEFAULT_RULES
+) -> Identifier | None:
     """Spell an identifier the one way it is stored, or None if the value identifies nobody.
 
     Args:
         kind: identifier type, for example `email`.
         value: as sent; numbers are read as their decimal text.
         region: ISO 3166 country of the source, for phone numbers written without a country code.
+        rules: which values are blocked.
     """
     if isinstance(value, bool) or not isinstance(value, str | int) or not _KIND.fullmatch(kind):
         return None
     text = str(value).strip()
-    if is_blocked(text) or len(text) > LONGEST_VALUE:
+    if rules.blocks(text) or len(text) > LONGEST_VALUE:
         return None
     if kind == "email":
         text = _email(text)
     elif kind == "phone":
         text = _phone(text, region)
     return Identifier(kind, text) if text else None
+
+
+def parse_identifier(text: str) -> Identifier | None:
+    """Read `type:value` as this product writes it, without judging the value; None when it has no type or no value."""
+    kind, _, value = text.partition(":")
+    return Identifier(kind, value) if kind and value else None
 
 
 _NO_MAILBOX: Final = frozenset({"null", "none", "nil", "undefined", "nan", "true", "false", "[object object]"})
@@ -169,37 +123,59 @@ def _phone(text: str, region: str | None) -> str:
 _DEVICE_KINDS: Final = {"ios": "ios", "android": "android", "ipados": "ios", "iphone": "ios"}
 
 
-def identifiers_of(call: Mapping[str, object], region: str | None, *, shared_device: bool) -> tuple[Identifier, ...]:
+def identifiers_of(
+    call: Mapping[str, object], source: Source, rules: IdentityRules = DEFAULT_RULES
+) -> tuple[Identifier, ...]:
     """Every identifier a call names, strongest first, each once.
 
     Read from `userId`, `anonymousId`, `traits`, `context.traits`, `context.device`, `context.externalIds` and, for an
     alias, `previousId` (Segment's spec, "Identity Resolution ExternalIDs"). On a shared device the types that name a
-    device are left out as soon as anything names a person.
+    device give way to `context.sessionId`, which names one session there, and to whatever names a person.
+
+    Args:
+        call: as the intake accepted it.
+        source: where it was sent from: its region reads phone numbers, and it may be a shared device.
+        rules: what is blocked, and which types are strong.
     """
+    found = list(filter(None, _named(call, source, rules)))
+    if source.shared_device:
+        found = _of_shared_device(call, found, source)
+    named = sorted(set(found), key=lambda i: (rules.strength(i.type), i.value))
+    return tuple(named[:MOST_PER_CALL])
+
+
+def _named(call: Mapping[str, object], source: Source, rules: IdentityRules) -> Iterator[Identifier | None]:
+    region = source.default_region
     context = mapping(call.get("context"))
-    device = mapping(context.get("device"))
-    user = normalise("user_id", call.get("userId"))
-    found: list[Identifier | None] = [user, normalise("anonymous_id", call.get("anonymousId"))]
+    user = normalise("user_id", call.get("userId"), None, rules)
+    yield user
+    yield normalise(ANONYMOUS, call.get("anonymousId"), None, rules)
     for traits in (mapping(call.get("traits")), mapping(context.get("traits"))):
-        found += [normalise("email", traits.get("email")), normalise("phone", traits.get("phone"), region)]
-    platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower())
+        if traits:
+            yield normalise("email", traits.get("email"), None, rules)
+            yield normalise("phone", traits.get("phone"), region, rules)
+    device = mapping(context.get("device"))
+    platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower()) if device else None
     if platform:
-        found += [
-            normalise(f"{platform}.id", device.get("id")),
-            normalise(f"{platform}.push_token", device.get("token")),
-        ]
+        yield normalise(f"{platform}.id", device.get("id"), None, rules)
+        yield normalise(f"{platform}.push_token", device.get("token"), None, rules)
         if device.get("adTrackingEnabled") is True:
-            found.append(normalise(f"{platform}.idfa", device.get("advertisingId")))
+            yield normalise(f"{platform}.idfa", device.get("advertisingId"), None, rules)
     for listed in map(mapping, items(context.get("externalIds"))):
         kind = listed.get("type")
         if isinstance(kind, str) and kind and listed.get("collection", "users") == "users":
-            found.append(normalise(kind, listed.get("id"), region))
+            yield normalise(kind, listed.get("id"), region, rules)
     if call.get("type") == "alias":
-        previous = normalise("anonymous_id", call.get("previousId"))
+        previous = normalise(ANONYMOUS, call.get("previousId"), None, rules)
         if previous and not (user and user.value == previous.value):  # an alias of itself says nothing
-            found.append(previous)
-    named = sorted(set(filter(None, found)), key=lambda i: (strength(i.type), i.value))
-    if shared_device:
-        people = [identifier for identifier in named if identifier.type not in DEVICE_SCOPED]
-        named = people or named
-    return tuple(named[:MOST_PER_CALL])
+            yield previous
+
+
+def _of_shared_device(call: Mapping[str, object], found: list[Identifier], source: Source) -> list[Identifier]:
+    """People and the session, or, where there is neither, the device: it then stands for nobody but itself."""
+    people = [identifier for identifier in found if identifier.type not in DEVICE_SCOPED]
+    session = mapping(call.get("context")).get("sessionId")
+    if isinstance(session, str | int) and not isinstance(session, bool):
+        named = normalise(SESSION, f"{source.name}/{call.get('anonymousId') or ''}/{session}")
+        return [*people, named] if named else people or found
+    return people or found

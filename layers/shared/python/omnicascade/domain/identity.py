@@ -1,63 +1,108 @@
 """Which identifiers are one customer: edges proposed by events, accepted or refused by rules, joined into components.
 
-Edges are append-only. Which of them hold is computed from all proposals of a component in the order of their events'
-times, so the answer depends neither on the order of arrival nor on the number of writers, and leaving an edge out gives
-exactly the customers that would exist had it never been.
+Edges are append-only. Which of them hold is computed from all proposals of a component, in an order that only they
+decide, so the answer depends neither on the order of arrival nor on the number of writers, and leaving an edge out
+gives exactly the customers that would exist had it never been.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from omnicascade.domain.event import Event, MessageId
-from omnicascade.domain.identifiers import PUSH_TOKEN_TYPES, Identifier, NodeId, normalise
-
-DEFAULT_LIMITS: Final[Mapping[str, int]] = {
-    "user_id": 1,
-    "anonymous_id": 100,
-    **dict.fromkeys(PUSH_TOKEN_TYPES, 10),
-}
-"""Identifiers of one type that one customer may have; a type that is not named has `DEFAULT_LIMIT` (Segment Unify)."""
-
-DEFAULT_LIMIT: Final = 5
-
-MAX_MEMBERS: Final = 1_000
-"""Identifiers of one customer at most (Segment Unify, "Product limits": 1,000 identity mappings)."""
+from omnicascade.domain.identifiers import Identifier, NodeId, normalise, parse_identifier
+from omnicascade.domain.identity_rules import DEFAULT_RULES, SESSION, IdentityRules, Trust
+from omnicascade.domain.json_text import items, mapping
+from omnicascade.domain.moments import epoch_ms
 
 SAME_CALL: Final = "same call"
 ALIAS: Final = "alias"
 
+INCLUDE: Final = "include"
+"""By hand: these two are one customer, whatever the limits say."""
+EXCLUDE: Final = "exclude"
+"""By hand: no event may join these two; they may still meet through others."""
+SEPARATE: Final = "separate"
+"""By hand: these two are never one customer, however they would meet."""
+RELEASE: Final = "release"
+"""By hand: whatever was said by hand of these two is taken back."""
+BY_HAND: Final = (INCLUDE, EXCLUDE, SEPARATE, RELEASE)
+
+STAFF_SOURCE: Final = "staff"
+"""The source of what staff say; no write key names it, so nobody else can."""
+
+IDENTITIES_JUDGED: Final = "Identities Judged"
+"""The event in which staff speak about identifiers: `properties.pairs`, each `{from, to, rule}`. It lives in the
+archive like any other, so that a rebuild knows what was decided by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A proposal that two identifiers are one customer, with the event that proposed it."""
+    """A proposal that two identifiers are one customer, with the event that proposed it.
+
+    Attributes:
+        a: the event's strongest identifier.
+        b: another one of the event.
+        at: when the event happened (UTC).
+        message_id: the event.
+        rule: why: one of `SAME_CALL`, `ALIAS`, or a word of `BY_HAND`.
+        source: the name of the source that said so.
+        trust: how far that source is believed.
+        period: the window of the limits that `at` lies in (`IdentityRules.period`).
+    """
 
     a: Identifier
     b: Identifier
     at: datetime
     message_id: MessageId
     rule: str = SAME_CALL
+    source: str = ""
+    trust: Trust = Trust.NORMAL
+    period: int = 0
 
     @property
-    def order(self) -> tuple[datetime, str, str, str, str]:
-        """The place of this proposal among all: by event time, then by content."""
-        return (self.at, self.message_id, str(self.a), str(self.b), self.rule)
+    def order(self) -> tuple[int, str, str, str, str]:
+        """The place of this proposal in time: by event time, then by content."""
+        return (epoch_ms(self.at), self.message_id, str(self.a), str(self.b), self.rule)
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether staff said so."""
+        return self.rule in BY_HAND
+
+    @property
+    def place(self) -> str:
+        """Of two proposals about one pair with the same place only one counts: see `outranks`."""
+        if self.by_hand:
+            return "by hand"
+        return f"{self.rule}.{self.trust.value}" + (f".{self.period}" if self.period else "")
 
     @property
     def renames(self) -> bool:
         """Whether it gives a user another name: the two user ids then count as one."""
         return self.rule == ALIAS and self.a.type == self.b.type
 
+    def outranks(self, held: Edge) -> bool:
+        """Whether this one is kept instead of another at its place: the earliest event, the latest word by hand."""
+        return self.order > held.order if self.by_hand else self.order < held.order
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A proposal that does not hold, and why."""
+    """A proposal that does not hold, and why.
+
+    Attributes:
+        edge: the proposal.
+        code: the kind of reason, for counting: limit, merges, identifiers, known_users, session, super_node, by_hand.
+        reason: in words.
+    """
 
     edge: Edge
+    code: str
     reason: str
 
 
@@ -66,17 +111,21 @@ class Component:
     """One customer's identifiers.
 
     Attributes:
-        members: every graph node that is together, sorted.
+        members: every graph node that is together.
         accepted: the edges that hold between members.
         refused: proposals that touch a member and do not hold.
+        by_hand: what staff said of a member: the latest word of each pair.
+        merges: how often customers that existed before were joined into this one.
     """
 
     members: frozenset[NodeId]
-    accepted: tuple[Edge, ...]
-    refused: tuple[Refusal, ...]
+    accepted: tuple[Edge, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    by_hand: tuple[Edge, ...] = ()
+    merges: int = 0
 
 
-def edges_of(event: Event) -> tuple[Edge, ...]:
+def edges_of(event: Event, rules: IdentityRules = DEFAULT_RULES) -> tuple[Edge, ...]:
     """The proposals of one event: its strongest identifier with each of the others.
 
     An alias names its `previousId` without a type. It is read as an anonymous id (among the event's identifiers), and
@@ -84,20 +133,42 @@ def edges_of(event: Event) -> tuple[Edge, ...]:
     """
     if not event.identifiers:
         return ()
+    if judges_identities(event):
+        return tuple(_judged(event))
     strongest, *others = event.identifiers
-    edges = [Edge(strongest, other, event.timestamp, event.message_id) for other in others]
+    trust = rules.trust_of(event.source)
+
+    def proposal(other: Identifier, rule: str) -> Edge:
+        period = rules.period((strongest.type, other.type), event.timestamp)
+        return Edge(strongest, other, event.timestamp, event.message_id, rule, event.source, trust, period)
+
+    edges = [proposal(other, SAME_CALL) for other in others]
     if event.type == "alias":
-        previous = normalise("user_id", event.body.get("previousId"))
+        previous = normalise("user_id", event.body.get("previousId"), None, rules)
         if previous and previous != strongest:
-            edges.append(Edge(strongest, previous, event.timestamp, event.message_id, ALIAS))
+            edges.append(proposal(previous, ALIAS))
     return tuple(edges)
+
+
+def judges_identities(event: Event) -> bool:
+    """Whether staff speak of identifiers in this event, and of nothing else."""
+    return event.source == STAFF_SOURCE and event.name == IDENTITIES_JUDGED
+
+
+def _judged(event: Event) -> Iterator[Edge]:
+    for pair in map(mapping, items(event.properties.get("pairs"))):
+        a, b = parse_identifier(str(pair.get("from"))), parse_identifier(str(pair.get("to")))
+        rule = str(pair.get("rule"))
+        if a and b and a != b and rule in BY_HAND:
+            first, second = sorted((a, b), key=str)
+            yield Edge(first, second, event.timestamp, event.message_id, rule, event.source, Trust.HIGH)
 
 
 def component_of(
     node: NodeId,
     edges: Iterable[Edge],
     known_since: Mapping[NodeId, datetime],
-    limits: Mapping[str, int] = DEFAULT_LIMITS,
+    rules: IdentityRules = DEFAULT_RULES,
 ) -> Component:
     """Join the proposals around a node and return the customer it belongs to.
 
@@ -105,58 +176,185 @@ def component_of(
         node: where to look.
         edges: every proposal that can be reached from the node, in any order, duplicates welcome.
         known_since: when each node was first named by an event (UTC); an alias target that nobody ever named is absent.
-        limits: identifiers per type and customer.
+        rules: limits, caps and trust.
     """
-    groups: dict[NodeId, _Group] = {}
-    accepted, refused = list[Edge](), list[Refusal]()
-    for edge in sorted(set(edges), key=lambda e: e.order):
-        left = groups.setdefault(edge.a.node_id, _Group.of(edge.a))
-        right = groups.setdefault(edge.b.node_id, _Group.of(edge.b))
-        if left is right:
-            accepted.append(edge)
-            continue
-        reason = _refusal(left, right, edge, known_since, limits)
-        if reason:
-            refused.append(Refusal(edge, reason))
-            continue
-        accepted.append(edge)
-        joined = left.join(right, renamed=edge.renames)
-        groups.update(dict.fromkeys(joined.members, joined))
-    members = groups[node].members if node in groups else frozenset({node})
-    return Component(
-        members=members,
-        accepted=tuple(e for e in accepted if e.a.node_id in members),
-        refused=tuple(r for r in refused if {r.edge.a.node_id, r.edge.b.node_id} & members),
-    )
+    return Resolution.of(edges, known_since, rules).component(node)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Group:
-    members: frozenset[NodeId]
+    """Identifiers that are together so far, while the proposals are gone through."""
+
+    members: dict[NodeId, str]
     counts: Counter[str]
+    since: datetime | None
+    merges: int = 0
 
     @classmethod
-    def of(cls, identifier: Identifier) -> _Group:
-        return cls(frozenset({identifier.node_id}), Counter({identifier.type: 1}))
+    def of(cls, identifier: Identifier, since: datetime | None) -> _Group:
+        kind = identifier.type
+        return cls({identifier.node_id: kind}, Counter({kind: 1}), since)
 
-    def join(self, other: _Group, *, renamed: bool) -> _Group:
-        counts = self.counts + other.counts
-        if renamed:
-            counts["user_id"] -= 1  # the new name replaces the old one
-        return _Group(self.members | other.members, counts)
+    def existed_before(self, moment: datetime) -> bool:
+        return self.since is not None and self.since < moment
+
+
+@dataclass(slots=True)
+class Resolution:
+    """All proposals of some components gone through, strongest first: who is together, what held and what did not.
+
+    The order is: words by hand; then the trust in the source; then event time; then, within one event, the strength of
+    the identifier. So the weakest identifiers of an event are the first to be refused.
+    """
+
+    rules: IdentityRules
+    known_since: Mapping[NodeId, datetime]
+    groups: dict[NodeId, _Group] = field(default_factory=dict[NodeId, _Group])
+    accepted: list[Edge] = field(default_factory=list[Edge])
+    refused: list[Refusal] = field(default_factory=list[Refusal])
+    by_hand: list[Edge] = field(default_factory=list[Edge])
+
+    @classmethod
+    def of(
+        cls, edges: Iterable[Edge], known_since: Mapping[NodeId, datetime], rules: IdentityRules = DEFAULT_RULES
+    ) -> Resolution:
+        """Go through every proposal."""
+        done = cls(rules, known_since)
+        kept = _kept(edges)
+        words = {_pair(edge): edge for edge in kept if edge.by_hand}
+        done.by_hand = sorted(words.values(), key=lambda edge: edge.order)
+        proposals = [edge for edge in kept if not edge.by_hand]
+        crowded = _crowded(proposals, rules.max_identifiers)
+        apart = _apart(done.by_hand)
+        for edge in done.by_hand:
+            if edge.rule == INCLUDE:
+                done._join(edge)
+        for edge in sorted(proposals, key=done._rank):
+            word = words.get(_pair(edge))
+            if word is not None and word.rule in (EXCLUDE, SEPARATE):
+                done.refused.append(Refusal(edge, "by_hand", "taken apart by hand"))
+            elif edge.a.node_id in crowded or edge.b.node_id in crowded:
+                why = f"an identifier that was named with more than {rules.max_identifiers} others identifies nobody"
+                done.refused.append(Refusal(edge, "super_node", why))
+            else:
+                done._consider(edge, apart)
+        return done
+
+    def component(self, node: NodeId) -> Component:
+        """The customer of a node."""
+        group = self.groups.get(node)
+        members = frozenset(group.members) if group else frozenset({node})
+
+        def touches(edge: Edge) -> bool:
+            return edge.a.node_id in members or edge.b.node_id in members
+
+        return Component(
+            members=members,
+            accepted=tuple(e for e in self.accepted if e.a.node_id in members),
+            refused=tuple(r for r in self.refused if touches(r.edge)),
+            by_hand=tuple(e for e in self.by_hand if touches(e)),
+            merges=group.merges if group else 0,
+        )
+
+    def _rank(self, edge: Edge) -> tuple[object, ...]:
+        return (edge.trust, epoch_ms(edge.at), edge.message_id, self.rules.strength(edge.b.type), edge.order)
+
+    def _group(self, identifier: Identifier) -> _Group:
+        node = identifier.node_id
+        if node not in self.groups:
+            self.groups[node] = _Group.of(identifier, self.known_since.get(node))
+        return self.groups[node]
+
+    def _consider(self, edge: Edge, apart: Mapping[NodeId, Collection[NodeId]]) -> None:
+        left, right = self._group(edge.a), self._group(edge.b)
+        if left is right:
+            self.accepted.append(edge)
+            return
+        refusal = _refusal(left, right, edge, self.rules, self.known_since)
+        if refusal is None and apart and _kept_apart(left, right, apart):
+            refusal = Refusal(edge, "by_hand", "they would bring together what was taken apart by hand")
+        if refusal is None:
+            self._join(edge)
+        else:
+            self.refused.append(refusal)
+
+    def _join(self, edge: Edge) -> None:
+        self.accepted.append(edge)
+        left, right = self._group(edge.a), self._group(edge.b)
+        if left is right:
+            return
+        kept, added = (left, right) if len(left.members) >= len(right.members) else (right, left)
+        both_existed = left.existed_before(edge.at) and right.existed_before(edge.at)
+        kept.counts.update(added.counts)
+        if edge.renames:
+            kept.counts["user_id"] -= 1  # the new name replaces the old one
+        kept.members.update(added.members)
+        kept.merges += added.merges + both_existed
+        kept.since = min((s for s in (kept.since, added.since) if s), default=None)
+        self.groups.update(dict.fromkeys(added.members, kept))
+
+
+def _kept(edges: Iterable[Edge]) -> list[Edge]:
+    """One proposal per pair and place."""
+    kept: dict[tuple[Identifier, Identifier, str], Edge] = {}
+    for edge in edges:
+        key = (edge.a, edge.b, edge.place)
+        held = kept.get(key)
+        if held is None or edge.outranks(held):
+            kept[key] = edge
+    return list(kept.values())
+
+
+def _pair(edge: Edge) -> frozenset[NodeId]:
+    return frozenset((edge.a.node_id, edge.b.node_id))
+
+
+def _crowded(proposals: Collection[Edge], most: int) -> frozenset[NodeId]:
+    """Nodes that were named with more than `most` others."""
+    if len(proposals) <= most:
+        return frozenset()
+    partners: defaultdict[NodeId, set[NodeId]] = defaultdict(set)
+    for edge in proposals:
+        partners[edge.a.node_id].add(edge.b.node_id)
+        partners[edge.b.node_id].add(edge.a.node_id)
+    return frozenset(node for node, others in partners.items() if len(others) > most)
+
+
+def _apart(words: Iterable[Edge]) -> Mapping[NodeId, Collection[NodeId]]:
+    apart: defaultdict[NodeId, set[NodeId]] = defaultdict(set)
+    for word in words:
+        if word.rule == SEPARATE:
+            apart[word.a.node_id].add(word.b.node_id)
+            apart[word.b.node_id].add(word.a.node_id)
+    return apart
+
+
+def _kept_apart(left: _Group, right: _Group, apart: Mapping[NodeId, Collection[NodeId]]) -> bool:
+    return any(other in right.members for node in left.members for other in apart.get(node, ()))
 
 
 def _refusal(
-    left: _Group, right: _Group, edge: Edge, known_since: Mapping[NodeId, datetime], limits: Mapping[str, int]
-) -> str:
+    left: _Group, right: _Group, edge: Edge, rules: IdentityRules, known_since: Mapping[NodeId, datetime]
+) -> Refusal | None:
     if edge.rule == ALIAS:
         known = [n for n in (edge.a.node_id, edge.b.node_id) if n in known_since and known_since[n] < edge.at]
         if len(known) == 2:
-            return "two users known before are never joined by an alias"
-    if len(left.members) + len(right.members) > MAX_MEMBERS:
-        return f"a customer has at most {MAX_MEMBERS} identifiers"
-    for kind, count in (left.counts + right.counts).items():
-        limit = limits.get(kind, DEFAULT_LIMIT)
-        if count - (edge.renames and kind == "user_id") > limit:
-            return f"a customer has at most {limit} {kind}"
-    return ""
+            return Refusal(edge, "known_users", "two users known before are never joined by an alias")
+    if edge.b.type == SESSION and len(right.members) > 1:
+        return Refusal(edge, "session", "a session on a shared device belongs to whoever was named in it first")
+    if len(left.members) + len(right.members) > rules.max_identifiers:
+        return Refusal(edge, "identifiers", f"a customer has at most {rules.max_identifiers} identifiers")
+    both_existed = left.existed_before(edge.at) and right.existed_before(edge.at)
+    if left.merges + right.merges + both_existed > rules.max_merges:
+        return Refusal(edge, "merges", f"a customer is joined from others at most {rules.max_merges} times")
+    for kind in left.counts.keys() | right.counts.keys():
+        limit = rules.limit_of(kind)
+        count = left.counts[kind] + right.counts[kind] - (edge.renames and kind == "user_id")
+        if count > limit.most and limit.window:
+            since = edge.at - limit.window
+            members = [*left.members.items(), *right.members.items()]
+            count = sum(k == kind and since < known_since.get(node, edge.at) <= edge.at for node, k in members)
+        if count > limit.most:
+            span = f" within {limit.window}" if limit.window else ""
+            return Refusal(edge, "limit", f"a customer has at most {limit.most} {kind}{span}")
+    return None

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, cast
 
 from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import Event, MessageId
-from omnicascade.domain.identifiers import NodeId, strength
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.identity import judges_identities
+from omnicascade.domain.identity_rules import DEFAULT_RULES
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Consent, Counters, KnownIdentifier, Profile, ProfileId, Suppression
@@ -80,7 +82,13 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """All events of one identifier, added up. Trait keys are JSON lists: the path to the leaf."""
+    """All events of one identifier, added up. Trait keys are JSON lists: the path to the leaf.
+
+    Attributes:
+        first_ms, last_ms: event times (Unix ms).
+        folded: how many stored events were added, whatever they say.
+        erased_ms: when all of this was erased last (Unix ms); what was received until then does not count.
+    """
 
     traits: Mapping[str, Trait] = field(default_factory=dict[str, Trait])
     seen: Mapping[NodeId, KnownIdentifier] = field(default_factory=dict[NodeId, KnownIdentifier])
@@ -89,14 +97,23 @@ class Projection:
     counters: Counters = field(default_factory=Counters)
     first_ms: int | None = None
     last_ms: int | None = None
+    folded: int = 0
+    erased_ms: int | None = None
 
 
 def fold(projection: Projection, events: Iterable[Event]) -> Projection:
-    """Add events, each of which must not have been added before; order does not matter."""
+    """Add events, each of which must not have been added before; order does not matter.
+
+    Events received before an erasure, and what staff said of identifiers, say nothing about the customer.
+    """
     traits, seen = dict(projection.traits), dict(projection.seen)
     consent, blocked = dict(projection.consent), dict(projection.blocked)
     counters, first, last = projection.counters, projection.first_ms, projection.last_ms
+    folded, erased = projection.folded, projection.erased_ms
     for event in events:
+        folded += 1
+        if judges_identities(event) or (erased is not None and epoch_ms(event.received_at) <= erased):
+            continue
         stamp = Stamp(epoch_ms(event.timestamp), event.message_id)
         for path, value in _trait_leaves(event):
             _keep_latest(traits, path, Trait(value, stamp, event.source))
@@ -110,22 +127,33 @@ def fold(projection: Projection, events: Iterable[Event]) -> Projection:
         counters = _count(counters, event)
         first = stamp.at_ms if first is None else min(first, stamp.at_ms)
         last = stamp.at_ms if last is None else max(last, stamp.at_ms)
-    return Projection(traits, seen, consent, blocked, counters, first, last)
+    return Projection(traits, seen, consent, blocked, counters, first, last, folded, erased)
 
 
-def join(members: Mapping[NodeId, Projection]) -> Profile | None:
+def join(
+    projections: Mapping[NodeId, Projection], members: Collection[NodeId] = (), named: Iterable[KnownIdentifier] = ()
+) -> Profile | None:
     """The customer that these nodes make together, or None when no event ever named one of them.
+
+    Args:
+        projections: what the events of each node add up to.
+        members: every node of the customer; those without events of their own have no projection.
+        named: identifiers of members that are known from edges.
 
     Consent joins to the strictest word: where two nodes disagree on one key, the refusal stands.
     """
     traits, seen = dict[str, Trait](), dict[NodeId, KnownIdentifier]()
     consent, blocked = dict[str, Said](), dict[str, Blocked]()
     counters, firsts, lasts = Counters(), list[int](), list[int]()
-    for projection in members.values():
+    together = {*members, *projections}
+    for known in named:
+        _see(seen, known)
+    for projection in projections.values():
         for path, trait in projection.traits.items():
             _keep_latest(traits, path, trait)
         for known in projection.seen.values():
-            _see(seen, known)
+            if not members or known.identifier.node_id in together:
+                _see(seen, known)
         for key, said in projection.consent.items():
             _keep_strictest(consent, key, said)
         for address, word in projection.blocked.items():
@@ -133,11 +161,13 @@ def join(members: Mapping[NodeId, Projection]) -> Profile | None:
         counters = _add(counters, projection.counters)
         firsts += [] if projection.first_ms is None else [projection.first_ms]
         lasts += [] if projection.last_ms is None else [projection.last_ms]
+    firsts = firsts or [epoch_ms(known.first_seen) for known in seen.values()]
+    lasts = lasts or [epoch_ms(known.last_seen) for known in seen.values()]
     if not firsts:
         return None
     return Profile(
-        profile_id=_profile_id(seen, members),
-        members=tuple(sorted(members)),
+        profile_id=_profile_id(seen, together),
+        members=tuple(sorted(together)),
         identifiers=tuple(sorted(seen.values(), key=_display_order)),
         traits=_nested(traits),
         consent={
@@ -150,18 +180,18 @@ def join(members: Mapping[NodeId, Projection]) -> Profile | None:
     )
 
 
-def _profile_id(seen: Mapping[NodeId, KnownIdentifier], members: Mapping[NodeId, Projection]) -> ProfileId:
+def _profile_id(seen: Mapping[NodeId, KnownIdentifier], members: Collection[NodeId]) -> ProfileId:
     """The id of the identifier seen first: it stays the same while the customer grows."""
     oldest = min(
         seen,
-        key=lambda node: (seen[node].first_seen, strength(seen[node].identifier.type), node),
+        key=lambda node: (seen[node].first_seen, DEFAULT_RULES.strength(seen[node].identifier.type), node),
         default=min(members),
     )
     return ProfileId(oldest)
 
 
 def _display_order(known: KnownIdentifier) -> tuple[Any, ...]:
-    return (strength(known.identifier.type), -known.last_seen.timestamp(), known.identifier.value)
+    return (DEFAULT_RULES.strength(known.identifier.type), -known.last_seen.timestamp(), known.identifier.value)
 
 
 def _keep_latest[Word: (Trait, Said, Blocked)](words: dict[str, Word], key: str, word: Word) -> None:

@@ -50,7 +50,9 @@ def _dumped(projection: Projection) -> str:
             "n": _dump_counters(projection.counters),
             "f": projection.first_ms,
             "l": projection.last_ms,
-        },
+            "e": projection.folded,
+        }
+        | ({} if projection.erased_ms is None else {"x": projection.erased_ms}),
         separators=(",", ":"),
     )
 
@@ -91,4 +93,6 @@ def load_projection(text: str) -> Projection:
         ),
         first_ms=stored["f"],
         last_ms=stored["l"],
+        folded=stored["e"],
+        erased_ms=stored.get("x"),
     )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from omnicascade.domain.deployment import Channel, Deployment, Topic
-from omnicascade.domain.identifiers import PUSH_TOKEN_TYPES, Identifier
+from omnicascade.domain.identifiers import Identifier
+from omnicascade.domain.identity_rules import PUSH_TOKEN_TYPES
 from omnicascade.domain.profile import Profile
 
 _ADDRESS_TYPES = {Channel.EMAIL: ("email",), Channel.SMS: ("phone",), Channel.PUSH: PUSH_TOKEN_TYPES}

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from omnicascade.domain.identifiers import PUSH_TOKEN_TYPES, Identifier
+from omnicascade.domain.identifiers import Identifier
+from omnicascade.domain.identity_rules import PUSH_TOKEN_TYPES
 
 FEEDBACK_SOURCE: Final = "feedback"
 """The source name under which the platform's own observations are queued."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.identifiers import Identifier, NodeId, normalise
-from omnicascade.domain.identity import MAX_MEMBERS, Component, component_of
-from omnicascade.domain.profile import Profile
+from omnicascade.domain.identity import ALIAS, INCLUDE, SAME_CALL, Component, Resolution
+from omnicascade.domain.identity_rules import IdentityRules
+from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
 from omnicascade.usecases.store_ports import CustomerStore, Head, Slot
 
@@ -53,32 +54,53 @@ def node_of(reference: str, region: str | None = None) -> NodeId:
     return identifier.node_id
 
 
-def find_customer(node: NodeId, customers: CustomerStore, *, consistent: bool = True) -> Customer | None:
-    """The customer of a node, or None when no event ever named it. Cost: one head read per identifier."""
+def find_customer(
+    node: NodeId, customers: CustomerStore, rules: IdentityRules, *, consistent: bool = True
+) -> Customer | None:
+    """The customer of a node, or None when no event ever named it.
+
+    Only along edges that hold does the walk go on: an identifier that ten thousand strangers share leads to one of them
+    at most. What is refused with a stranger unread would be refused with all that the stranger brings along, so nobody
+    outside is needed to decide it; an alias is, since it asks whether the other was known.
+
+    Cost: one head read per identifier of the customer, and of those it was only nearly joined with.
+    """
     heads: dict[NodeId, Head] = {}
-    ahead = [node]
-    while ahead and len(heads) < 2 * MAX_MEMBERS:
-        here = ahead.pop()
-        if here in heads:
-            continue
-        heads[here] = customers.head(here, consistent=consistent)
-        ahead += [end.node_id for edge in heads[here].edges for end in (edge.a, edge.b) if end.node_id not in heads]
-    component = component_of(node, [edge for head in heads.values() for edge in head.edges], _known_since(heads))
-    members = {member: heads[member] for member in component.members if member in heads}
+    ahead = {node}
+    resolution = Resolution(rules, {})
+    while ahead:
+        heads |= {here: customers.head(here, consistent=consistent) for here in sorted(ahead)}
+        edges = [edge for head in heads.values() for edge in head.edges]
+        resolution = Resolution.of(edges, _known_since(heads), rules)
+        leading = [*resolution.accepted, *(r.edge for r in resolution.refused if r.edge.rule == ALIAS)]
+        ahead = {end.node_id for edge in leading for end in (edge.a, edge.b)} - heads.keys()
+    component = resolution.component(node)
+    members = {member: heads[member] for member in component.members}
     projections = {member: head.projection for member, head in members.items() if head.projection}
-    profile = join(projections)
+    profile = join(projections, component.members, _named(members, component))
     if profile is None:
         return None
     slots = [slot for head in members.values() for slot in head.slots]
-    profile = replace(profile, members=tuple(sorted(component.members)))
     return Customer(profile, component, projections, slots)
 
 
 def _known_since(heads: Mapping[NodeId, Head]) -> Mapping[NodeId, datetime]:
     known: dict[NodeId, datetime] = {}
     for head in heads.values():
-        if head.projection is None:
-            continue
-        for node, identifier in head.projection.seen.items():
-            known[node] = min(known.get(node, identifier.first_seen), identifier.first_seen)
+        seen = head.projection.seen.items() if head.projection else ()
+        named = [(node, identifier.first_seen) for node, identifier in seen]
+        named += [(end.node_id, edge.at) for edge in head.edges if edge.rule == SAME_CALL for end in (edge.a, edge.b)]
+        for node, moment in named:
+            known[node] = min(known.get(node, moment), moment)
     return known
+
+
+def _named(members: Mapping[NodeId, Head], component: Component) -> list[KnownIdentifier]:
+    """Identifiers that edges name; one that no event has as its strongest is known from nothing else."""
+    edges = {edge for head in members.values() for edge in head.edges if edge.rule in (SAME_CALL, INCLUDE)}
+    return [
+        KnownIdentifier(end, edge.at, edge.at, edge.source)
+        for edge in edges
+        for end in (edge.a, edge.b)
+        if end.node_id in component.members
+    ]

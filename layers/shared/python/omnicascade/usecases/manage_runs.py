@@ -49,7 +49,7 @@ class RunDesk:
         if not journey.active:
             raise ConflictError(f"journey {name} is not active")
         references = _references(body)
-        known = {reference: known_customer(reference, self.customers) for reference in references}
+        known = {reference: self._customer(reference) for reference in references}
         started = [
             self._started(journey, reference, customer, f"by hand {new_id()}", now)
             for reference, customer in known.items()
@@ -59,6 +59,9 @@ class RunDesk:
             raise ConflictError(started[0]["message"], code=started[0]["code"])
         return {"execution_arn": first["execution_arn"], "runs": started}
 
+    def _customer(self, reference: str) -> Customer:
+        return known_customer(reference, self.customers, self.journeys.deployment().identity)
+
     def _started(
         self, journey: Journey, reference: str, customer: Customer, occasion: str, now: datetime
     ) -> dict[str, Any]:
@@ -66,7 +69,7 @@ class RunDesk:
             try:
                 entry = enter(journey, customer, occasion=occasion, event=None, runs=self.runs, now=now)
             except StaleWriteError:
-                customer = known_customer(reference, self.customers)
+                customer = self._customer(reference)
                 continue
             stored = entry.stored or self._not_begun(journey, customer)
             if stored is None:
@@ -99,7 +102,7 @@ class RunDesk:
         """
         if not reference:
             raise InvalidInputError("`?profile=type:value` is needed", code="missing_profile", path="profile")
-        members = known_customer(reference, self.customers).profile.members
+        members = self._customer(reference).profile.members
         return {"runs": [run_response(run) for run in self.runs.runs_of(members, name)]}
 
     def show_run(self, run_id: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class JourneyDesk:
         concerned = [line.name for line in self.listing if event.name in _endings(line)]
         if not entered and not concerned:
             return
-        customer = find_customer(event.node_id, self.customers)
+        customer = find_customer(event.node_id, self.customers, self.deployment.identity)
         if customer is None:
             return
         goals = {line.name for line in self.listing if event.name in line.listens["goal_events"]}
@@ -81,7 +81,7 @@ class JourneyDesk:
         if run.status != "live":
             self.timer.finish(stored.token, outcome_of(run))
         elif run.due is not None and (run.due <= now or (was_due is not None and run.due < was_due)):
-            customer = find_customer(NodeId(run.profile_id), self.customers)
+            customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)
             if customer:
                 self.timer.wake(stored.token, engine.foresee(journey, run, customer.profile, self.deployment, now))
 
@@ -95,7 +95,7 @@ class JourneyDesk:
             try:
                 entry = enter(journey, customer, occasion=event.message_id, event=event, runs=self.runs, now=now)
             except StaleWriteError:
-                customer = find_customer(event.node_id, self.customers)
+                customer = find_customer(event.node_id, self.customers, self.deployment.identity)
                 continue
             if entry.stored and entry.stored.run.status == "live":
                 begin(entry.stored, journey, customer, self.deployment, self.timer, now)

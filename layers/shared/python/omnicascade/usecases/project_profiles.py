@@ -86,13 +86,13 @@ def _fold_in(node: NodeId, arrivals: Sequence[Arrival], customers: CustomerStore
 
 def _unknown_edges(head: Head, arrivals: Sequence[Arrival]) -> list[Edge]:
     """The edges these events propose that are not stored from an event as early: one per pair and rule."""
-    known = {(edge.a, edge.b, edge.rule): edge for edge in head.edges}
+    known = {(edge.a, edge.b, edge.place): edge for edge in head.edges}
     fresh: dict[tuple[object, ...], Edge] = {}
     for arrival in arrivals:
         for edge in edges_of(arrival.event):
-            pair = (edge.a, edge.b, edge.rule)
+            pair = (edge.a, edge.b, edge.place)
             held = fresh.get(pair) or known.get(pair)
-            if held is None or edge.order < held.order:
+            if held is None or edge.outranks(held):
                 fresh[pair] = edge
     return list(fresh.values())
 

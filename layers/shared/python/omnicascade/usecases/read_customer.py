@@ -11,6 +11,7 @@ from omnicascade.domain.deployment import Channel, Deployment
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identity import Edge
+from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import Profile
 from omnicascade.domain.reach import permission, reach
 from omnicascade.usecases.find_customer import Customer, find_customer, node_of
@@ -21,13 +22,13 @@ MAX_PAGE = 100
 DEFAULT_PAGE = 50
 
 
-def known_customer(reference: str, customers: CustomerStore) -> Customer:
+def known_customer(reference: str, customers: CustomerStore, rules: IdentityRules) -> Customer:
     """The customer of `type:value` or a profile id, current or merged away.
 
     Raises:
         NotFoundError: no event ever named it.
     """
-    customer = find_customer(node_of(reference), customers)
+    customer = find_customer(node_of(reference), customers, rules)
     if customer is None:
         raise NotFoundError(f"there is no customer {reference}")
     return customer

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import OmnicascadeError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import identifiers_of
+from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 from omnicascade.domain.intake import read_time
 from omnicascade.usecases.ports import Envelope
 from omnicascade.usecases.store_ports import EventStore
@@ -28,8 +30,9 @@ def record_events(envelope: Envelope, events: EventStore) -> int:
     return added
 
 
-def event_of(call: Mapping[str, Any], envelope: Envelope) -> Event:
+def event_of(call: Mapping[str, Any], envelope: Envelope, rules: IdentityRules = DEFAULT_RULES) -> Event:
     """The event that a call accepted by the intake is."""
+    source = Source(envelope.source, "", envelope.default_region, envelope.shared_device)
     kind = str(call["type"])
     return Event(
         message_id=MessageId(call["messageId"]),
@@ -38,6 +41,6 @@ def event_of(call: Mapping[str, Any], envelope: Envelope) -> Event:
         source=envelope.source,
         timestamp=read_time(call["timestamp"]) or envelope.received_at,
         received_at=envelope.received_at,
-        identifiers=identifiers_of(call, envelope.default_region, shared_device=envelope.shared_device),
+        identifiers=identifiers_of(call, source, rules),
         body=call,
     )

@@ -94,7 +94,7 @@ class RunClerk:
         if not isinstance(reference, str) or not reference:
             raise InvalidInputError('the input needs "profile", such as "email:ann@example.com"')
         for _ in range(ATTEMPTS):
-            customer = find_customer(node_of(reference), self.customers)
+            customer = find_customer(node_of(reference), self.customers, self.deployment.identity)
             if customer is None:
                 raise InvalidInputError(f"there is no customer {reference}")
             try:
@@ -221,7 +221,7 @@ class RunClerk:
             self.timer.wake(task.token, engine.foresee(journey, run, customer.profile, self.deployment, now))
 
     def _customer_of(self, run: Run) -> Customer:
-        customer = find_customer(NodeId(run.profile_id), self.customers)
+        customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)
         if customer is None:
             raise InvalidInputError(f"the customer of run {run.run_id} is gone")
         return customer

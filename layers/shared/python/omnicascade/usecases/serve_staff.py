@@ -82,11 +82,12 @@ class StaffDesk:
             NotFoundError: no event ever named it.
         """
         reference = request.path["id"]
+        rules = self.settings.deployment().identity
         if reference.startswith("phone:") and "+" not in reference:
             for region in sorted({source.get("default_region") or "" for source in self.settings.sources()} - {""}):
                 with suppress(NotFoundError):
-                    return known_customer(str(node_of(reference, region)), self.customers)
-        return known_customer(reference, self.customers)
+                    return known_customer(str(node_of(reference, region)), self.customers, rules)
+        return known_customer(reference, self.customers, rules)
 
     def profile(self, request: StaffRequest) -> Answer:
         """The profile."""
