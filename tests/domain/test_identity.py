@@ -104,7 +104,7 @@ def test_an_alias_adds_one_name_and_no_more(edges: list[Edge], known: dict[NodeI
 
 @given(EDGES, KNOWN)
 def test_every_proposal_is_accepted_or_refused_with_a_reason(edges: list[Edge], known: dict[NodeId, datetime]) -> None:
-    """Nothing is dropped in silence: each proposal at a customer is in its explanation, once, from its earliest event."""
+    """Nothing is dropped in silence: each proposal at a customer is explained once, from its earliest event."""
     for node in nodes_of(edges):
         component = component_of(node, edges, known, TIGHT)
         first = {(e.a, e.b, e.place): e for e in sorted(edges, key=lambda e: e.order, reverse=True)}

@@ -40,6 +40,11 @@ MONEY_PLACES: Final = 6
 decimal arithmetic keeps exactly (Python, "decimal": default context), so that their order cannot matter."""
 
 
+MOST_SEEN: Final = 64
+"""Identifiers that one projection remembers with their times, latest first, so that an item stays small whoever shares
+an account. Of the others the edges still tell when they were first seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """A place in time that two different events never share: event time in ms, then message id."""
@@ -86,6 +91,8 @@ class Projection:
 
     Attributes:
         first_ms, last_ms: event times (Unix ms).
+        linked: edges these events proposed and the store holds: `<other node>#<place>` to the event time (ms) it holds
+            them from. Only saves asking the store again; it may know too little, never too much.
         folded: how many stored events were added, whatever they say.
         erased_ms: when all of this was erased last (Unix ms); what was received until then does not count.
     """
@@ -97,6 +104,7 @@ class Projection:
     counters: Counters = field(default_factory=Counters)
     first_ms: int | None = None
     last_ms: int | None = None
+    linked: Mapping[str, int] = field(default_factory=dict[str, int])
     folded: int = 0
     erased_ms: int | None = None
 
@@ -127,7 +135,9 @@ def fold(projection: Projection, events: Iterable[Event]) -> Projection:
         counters = _count(counters, event)
         first = stamp.at_ms if first is None else min(first, stamp.at_ms)
         last = stamp.at_ms if last is None else max(last, stamp.at_ms)
-    return Projection(traits, seen, consent, blocked, counters, first, last, folded, erased)
+    return Projection(
+        traits, _latest_seen(seen), consent, blocked, counters, first, last, projection.linked, folded, erased
+    )
 
 
 def join(
@@ -205,6 +215,13 @@ def _keep_strictest(words: dict[str, Said], key: str, word: Said) -> None:
         words[key] = word
     elif held.granted == word.granted:
         _keep_latest(words, key, word)
+
+
+def _latest_seen(seen: dict[NodeId, KnownIdentifier]) -> Mapping[NodeId, KnownIdentifier]:
+    if len(seen) <= MOST_SEEN:
+        return seen
+    by_age = sorted(seen.items(), key=lambda item: (item[1].last_seen, item[0]), reverse=True)
+    return dict(by_age[:MOST_SEEN])
 
 
 def _see(seen: dict[NodeId, KnownIdentifier], known: KnownIdentifier) -> None:

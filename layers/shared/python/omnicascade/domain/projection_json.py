@@ -51,6 +51,7 @@ def _dumped(projection: Projection) -> str:
             "f": projection.first_ms,
             "l": projection.last_ms,
             "e": projection.folded,
+            "k": projection.linked,
         }
         | ({} if projection.erased_ms is None else {"x": projection.erased_ms}),
         separators=(",", ":"),
@@ -93,6 +94,7 @@ def load_projection(text: str) -> Projection:
         ),
         first_ms=stored["f"],
         last_ms=stored["l"],
+        linked=stored["k"],
         folded=stored["e"],
         erased_ms=stored.get("x"),
     )
