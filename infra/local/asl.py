@@ -1,8 +1,9 @@
 """The Amazon States Language, as far as journeys need it: one JSONata machine, run on virtual time.
 
-States: Task (Lambda, with or without a task token), Choice, Wait, Pass, Succeed, Fail; Assign, Output, Retry, Catch,
-TimeoutSeconds and HeartbeatSeconds. What is missing is refused when the machine is created, not discovered in a run:
-Map, Parallel, JSONPath, other services. Retry jitter is left out: a run must be the same twice.
+States: Task (Lambda, with or without a task token), Choice, Wait, Pass, Succeed, Fail, and Map in distributed mode;
+Assign, Output, Retry, Catch, TimeoutSeconds and HeartbeatSeconds. What is missing is refused when the machine is
+created, not discovered in a run: inline maps, Parallel, JSONPath, other services. Retry jitter is left out: a run must
+be the same twice.
 
 Source: https://states-language.net/spec.html and AWS Step Functions developer guide, "Transforming data with JSONata",
 both as known on 2026-11-21; checked against moto's executor in tests/local/test_asl_against_moto.py.
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from infra.local.map_items import GET_OBJECT, INPUT_TYPES, LIST_OBJECTS, PUT_OBJECT
+
 LAMBDA: Final = "arn:aws:states:::lambda:invoke"
 LAMBDA_TOKEN: Final = f"{LAMBDA}.waitForTaskToken"
 
@@ -20,6 +23,22 @@ _COMMON: Final = {"Type", "Comment", "QueryLanguage", "Assign", "Output"}
 _FIELDS: Final[Mapping[str, set[str]]] = {
     "Task": {"Resource", "Arguments", "TimeoutSeconds", "HeartbeatSeconds", "Retry", "Catch", "Next", "End"},
     "Choice": {"Choices", "Default"},
+    "Map": {
+        "ItemProcessor",
+        "ItemReader",
+        "Items",
+        "ItemSelector",
+        "ItemBatcher",
+        "MaxConcurrency",
+        "ToleratedFailureCount",
+        "ToleratedFailurePercentage",
+        "ResultWriter",
+        "Label",
+        "Retry",
+        "Catch",
+        "Next",
+        "End",
+    },
     "Wait": {"Seconds", "Timestamp", "Next", "End"},
     "Pass": {"Next", "End"},
     "Succeed": set(),
@@ -96,12 +115,37 @@ def _check_state(name: str, state: Mapping[str, Any], states: Mapping[str, Any])
     if kind == "Task" and state.get("Resource") not in (LAMBDA, LAMBDA_TOKEN):
         msg = f"{name}: the embedded stack runs Lambda tasks only, not {state.get('Resource')!r}"
         raise DefinitionError(msg)
+    if kind == "Map":
+        _check_map(name, state)
     for target in _targets(state):
         if target not in states:
             msg = f"{name}: there is no state {target!r}"
             raise DefinitionError(msg)
-    if kind in ("Task", "Wait", "Pass") and ("Next" in state) == (state.get("End") is True):
+    if kind in ("Task", "Map", "Wait", "Pass") and ("Next" in state) == (state.get("End") is True):
         msg = f"{name}: give either Next or End"
+        raise DefinitionError(msg)
+
+
+def _check_map(name: str, state: Mapping[str, Any]) -> None:
+    processor: Mapping[str, Any] = state.get("ItemProcessor") or {}
+    if processor.get("ProcessorConfig", {}).get("Mode") != "DISTRIBUTED":
+        msg = f"{name}: the embedded stack runs distributed maps only; set ItemProcessor.ProcessorConfig.Mode"
+        raise DefinitionError(msg)
+    checked_states({"QueryLanguage": "JSONata", **processor})
+    reader: Mapping[str, Any] = state.get("ItemReader") or {}
+    configuration: Mapping[str, Any] = reader.get("ReaderConfig") or {}
+    if reader and reader.get("Resource") not in (LIST_OBJECTS, GET_OBJECT):
+        msg = f"{name}: the embedded stack reads items with s3:listObjectsV2 and s3:getObject only"
+        raise DefinitionError(msg)
+    if reader.get("Resource") == GET_OBJECT and configuration.get("InputType") not in INPUT_TYPES:
+        msg = f"{name}: ReaderConfig.InputType must be one of {', '.join(INPUT_TYPES)}"
+        raise DefinitionError(msg)
+    batcher: Mapping[str, Any] = state.get("ItemBatcher") or {}
+    if batcher and (set(batcher) - {"MaxItemsPerBatch", "BatchInput"} or "MaxItemsPerBatch" not in batcher):
+        msg = f"{name}: the embedded stack batches by MaxItemsPerBatch, with BatchInput, and by nothing else"
+        raise DefinitionError(msg)
+    if state.get("ResultWriter", {"Resource": PUT_OBJECT}).get("Resource") != PUT_OBJECT:
+        msg = f"{name}: the embedded stack writes results with s3:putObject only"
         raise DefinitionError(msg)
 
 

@@ -64,7 +64,7 @@ class Deployment:
         self.outbox = Outbox()
         self.inventory = Inventory()
         tokens = TaskTokens()
-        runner = MachineRunner(platform.scheduler, tokens, platform.runtime.invoke)
+        runner = MachineRunner(platform.scheduler, tokens, platform.runtime.invoke, lambda: platform.clients.s3)
         self.step_functions = StepFunctions(platform.clock, runner, tokens)
         ses = SesEvents(
             clock=platform.clock, inventory=self.inventory, sns=lambda: platform.clients.sns, account=ACCOUNT

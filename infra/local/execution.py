@@ -1,6 +1,7 @@
 """What is known of one execution of a state machine: its state, its history, and what it would have cost."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -27,6 +28,8 @@ class Execution:
         status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
         variables: what Assign set so far.
         retried: attempts of tasks after their first; AWS bills them as transitions.
+        children: the child executions of its maps, in the order they were started.
+        on_end: told once when it has ended; a map waits for its children so.
     """
 
     arn: str
@@ -42,6 +45,8 @@ class Execution:
     variables: dict[str, Any] = field(default_factory=dict[str, Any])
     history: list[HistoryEvent] = field(default_factory=list[HistoryEvent])
     retried: int = 0
+    children: list["Execution"] = field(default_factory=list["Execution"])
+    on_end: Callable[[], object] | None = None
 
     @property
     def running(self) -> bool:
@@ -72,3 +77,5 @@ class Execution:
             self.note(f"Execution{word}", at, output=json.dumps(output))
         else:
             self.note(f"Execution{word}", at, error=error, cause=cause)
+        if self.on_end:
+            self.on_end()

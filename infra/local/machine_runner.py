@@ -4,14 +4,19 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from infra.local.asl import LAMBDA_TOKEN, Failure, Machine, retry_delay_s
 from infra.local.execution import Execution
 from infra.local.jsonata_values import QueryEvaluationError, render
 from infra.local.lambda_runtime import Invocation
+from infra.local.map_items import ItemReaderError, inputs_of, read_items
+from infra.local.map_run import MOST_CONCURRENT, MapRun, tolerated_failures, write_results
 from infra.local.scheduler import Scheduler, Timer
 from infra.local.task_tokens import PendingTask, TaskTokens
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
 
 DATA_LIMIT_BYTES: Final = 262_144
 """Input or output of a state. Source: AWS Step Functions service quotas, 2026-11-21."""
@@ -59,12 +64,16 @@ class Visit:
 class MachineRunner:
     """Runs machines on the scheduler; tasks call functions through `invoke`."""
 
-    def __init__(self, scheduler: Scheduler, tokens: TaskTokens, invoke: Invoke) -> None:
-        """Nothing runs before `start`."""
+    def __init__(
+        self, scheduler: Scheduler, tokens: TaskTokens, invoke: Invoke, objects: Callable[[], "S3Client"]
+    ) -> None:
+        """Nothing runs before `start`. `objects` gives the client by which maps read their items."""
         self._scheduler = scheduler
         self._tokens = tokens
         self._invoke = invoke
+        self._objects = objects
         self._deadlines: dict[str, Timer] = {}
+        self._maps: dict[str, MapRun] = {}
 
     def start(self, machine: Machine, execution: Execution) -> None:
         """Begin; the first state is entered when the scheduler comes to it."""
@@ -90,6 +99,8 @@ class MachineRunner:
 
     def _forget(self, execution: Execution) -> None:
         self._tokens.close_all(execution.arn)
+        if running := self._maps.pop(execution.arn, None):
+            running.cancel()
         if deadline := self._deadlines.pop(execution.arn, None):
             deadline.cancel()
 
@@ -160,6 +171,56 @@ class MachineRunner:
         elif not pending.settled:
             execution.note("TaskSubmitted", self._now(), visit.name)
 
+    def _run_map(self, visit: Visit) -> None:
+        state, execution, bindings = visit.state, visit.execution, visit.bindings()
+        try:
+            inputs = inputs_of(state, read_items(state, bindings, self._objects()), bindings)
+        except ItemReaderError as error:
+            self._fail(visit, Failure("States.ItemReaderFailed", str(error)))
+            return
+        label = state.get("Label", visit.name)
+        arn = f"{execution.arn.replace(':execution:', ':mapRun:')}/{label}:{len(execution.history)}"
+        concurrent = int(render(state.get("MaxConcurrency", 0), bindings)) or MOST_CONCURRENT
+        tolerated = tolerated_failures(state, len(inputs), bindings)
+        machine = _child_machine(visit.machine, state["ItemProcessor"], label)
+
+        def start(number: int, value: Any) -> Execution:
+            child_arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{execution.name}-{number}"
+            child = Execution(child_arn, f"{execution.name}-{number}", machine.arn, value, self._now())
+            child.on_end = lambda: self._scheduler.soon(lambda: run.child_ended(child))
+            execution.children.append(child)
+            self.start(machine, child)
+            return child
+
+        run = MapRun(
+            arn=arn,
+            inputs=inputs,
+            concurrent=concurrent,
+            tolerated=tolerated,
+            start=start,
+            stop=lambda child: self.stop(child, None, "the map run ended"),
+            done=lambda outcome: self._map_done(visit, run, outcome),
+        )
+        self._maps[execution.arn] = run
+        execution.note("MapRunStarted", self._now(), visit.name, mapRunArn=arn)
+        run.begin()
+
+    def _map_done(self, visit: Visit, run: MapRun, outcome: Any) -> None:
+        self._maps.pop(visit.execution.arn, None)
+        if not visit.execution.running:
+            return
+        execution = visit.execution
+        writer = visit.state.get("ResultWriter")
+        if writer:
+            written = write_results(writer, run.arn, run.children, visit.bindings(), self._objects())
+            outcome = outcome if isinstance(outcome, Failure) else written
+        if isinstance(outcome, Failure):
+            execution.note("MapRunFailed", self._now(), visit.name, error=outcome.error, cause=outcome.cause)
+            self._fail(visit, outcome)
+            return
+        execution.note("MapRunSucceeded", self._now(), visit.name)
+        self._resume(visit, visit.state, outcome, result=outcome)
+
     def _watch(self, visit: Visit, pending: PendingTask, bindings: Mapping[str, Any]) -> None:
         for key, error in (("TimeoutSeconds", "States.Timeout"), ("HeartbeatSeconds", "States.HeartbeatTimeout")):
             if key in visit.state:
@@ -225,7 +286,7 @@ class MachineRunner:
     def _again(self, visit: Visit) -> None:
         if visit.execution.running:
             try:
-                self._run_task(visit)
+                getattr(self, f"_run_{visit.state['Type'].lower()}")(visit)
             except QueryEvaluationError as error:
                 self._fail(visit, Failure("States.QueryEvaluationError", str(error)))
 
@@ -239,6 +300,7 @@ class MachineRunner:
         execution.variables |= render(rule.get("Assign", {}), bindings)
         if len(json.dumps(output)) > DATA_LIMIT_BYTES:
             execution.end("FAILED", self._now(), error="States.DataLimitExceeded", cause=f"the output of {visit.name}")
+            self._forget(execution)
             return
         execution.note(f"{visit.state['Type']}StateExited", self._now(), visit.name, output=json.dumps(output))
         following = target or rule.get("Next")
@@ -248,6 +310,14 @@ class MachineRunner:
             return
         machine = visit.machine
         self._scheduler.soon(lambda: self._enter(machine, execution, following, output))
+
+
+def _child_machine(parent: Machine, processor: Mapping[str, Any], label: str) -> Machine:
+    definition: dict[str, Any] = {"QueryLanguage": "JSONata", **processor}
+    arn = f"{parent.arn}/{label}"
+    name = f"{parent.name}/{label}"
+    states = definition["States"]
+    return Machine(arn, name, parent.role_arn, parent.created, definition, json.dumps(definition), states)
 
 
 def _iso(moment: datetime) -> str:

@@ -221,7 +221,7 @@ def _ours() -> dict[str, tuple[Any, ...]]:
         payload, failed = function.run(slugs[arn.removeprefix(f"{FUNCTION}-")], event)
         return Invocation(payload, failed)
 
-    service = StepFunctions(scheduler.clock, MachineRunner(scheduler, tokens, invoke), tokens)
+    service = StepFunctions(scheduler.clock, MachineRunner(scheduler, tokens, invoke, _no_objects), tokens)
     started = {
         case: service.start_execution(
             service.create_machine(f"arn:aws:states:::stateMachine:{_slug(case)}", ROLE, _definition(case)).arn, given
@@ -232,6 +232,11 @@ def _ours() -> dict[str, tuple[Any, ...]]:
     while any(execution.running for execution in started.values()):
         scheduler.advance(timedelta(seconds=1))
     return {case: (run.status, run.output, run.entered, run.error) for case, run in started.items()}
+
+
+def _no_objects() -> Any:
+    message = "no case reads items from S3"
+    raise AssertionError(message)
 
 
 def _refuse(service: StepFunctions, token: str, error: str) -> None:
