@@ -3,8 +3,8 @@
 import hashlib
 import re
 from base64 import b32encode
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NewType
 
@@ -24,15 +24,19 @@ NodeId = NewType("NodeId", str)
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """One normalised identifier, for example `Identifier("email", "ann@example.com")`."""
+    """One normalised identifier, for example `Identifier("email", "ann@example.com")`.
+
+    Attributes:
+        node_id: its graph node; the same for ever and in every process.
+    """
 
     type: str
     value: str
+    node_id: NodeId = field(init=False, repr=False, compare=False)
 
-    @property
-    def node_id(self) -> NodeId:
-        """The graph node of this identifier; the same for ever and in every process."""
-        return _node_id(self.type, self.value)
+    def __post_init__(self) -> None:
+        """Keep the node: whoever reads an identifier asks for it again and again."""
+        object.__setattr__(self, "node_id", _node_id(self.type, self.value))
 
     def __str__(self) -> str:
         """The form used in URLs and explanations: `type:value`."""
@@ -122,9 +126,15 @@ def _phone(text: str, region: str | None) -> str:
 
 _DEVICE_KINDS: Final = {"ios": "ios", "android": "android", "ipados": "ios", "iphone": "ios"}
 
+type Spelling = Callable[[str, object, str | None, IdentityRules], Identifier | None]
+"""`normalise`, or something that remembers what it answered."""
+
 
 def identifiers_of(
-    call: Mapping[str, object], source: Source, rules: IdentityRules = DEFAULT_RULES
+    call: Mapping[str, object],
+    source: Source,
+    rules: IdentityRules = DEFAULT_RULES,
+    spelling: Spelling = normalise,
 ) -> tuple[Identifier, ...]:
     """Every identifier a call names, strongest first, each once.
 
@@ -136,39 +146,45 @@ def identifiers_of(
         call: as the intake accepted it.
         source: where it was sent from: its region reads phone numbers, and it may be a shared device.
         rules: what is blocked, and which types are strong.
+        spelling: how values are normalised.
     """
-    found = list(filter(None, _named(call, source, rules)))
+    found = [
+        identifier
+        for kind, value in _named(call)
+        if value is not None and (identifier := spelling(kind, value, source.default_region, rules))
+    ]
+    if call.get("type") == "alias":
+        previous, user = spelling(ANONYMOUS, call.get("previousId"), None, rules), call.get("userId")
+        named_user = spelling("user_id", user, None, rules)
+        if previous and not (named_user and named_user.value == previous.value):  # an alias of itself says nothing
+            found.append(previous)
     if source.shared_device:
         found = _of_shared_device(call, found, source)
+    if len(found) < 2:
+        return tuple(found)
     named = sorted(set(found), key=lambda i: (rules.strength(i.type), i.value))
     return tuple(named[:MOST_PER_CALL])
 
 
-def _named(call: Mapping[str, object], source: Source, rules: IdentityRules) -> Iterator[Identifier | None]:
-    region = source.default_region
+def _named(call: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    yield "user_id", call.get("userId")
+    yield ANONYMOUS, call.get("anonymousId")
     context = mapping(call.get("context"))
-    user = normalise("user_id", call.get("userId"), None, rules)
-    yield user
-    yield normalise(ANONYMOUS, call.get("anonymousId"), None, rules)
     for traits in (mapping(call.get("traits")), mapping(context.get("traits"))):
         if traits:
-            yield normalise("email", traits.get("email"), None, rules)
-            yield normalise("phone", traits.get("phone"), region, rules)
+            yield "email", traits.get("email")
+            yield "phone", traits.get("phone")
     device = mapping(context.get("device"))
     platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower()) if device else None
     if platform:
-        yield normalise(f"{platform}.id", device.get("id"), None, rules)
-        yield normalise(f"{platform}.push_token", device.get("token"), None, rules)
+        yield f"{platform}.id", device.get("id")
+        yield f"{platform}.push_token", device.get("token")
         if device.get("adTrackingEnabled") is True:
-            yield normalise(f"{platform}.idfa", device.get("advertisingId"), None, rules)
+            yield f"{platform}.idfa", device.get("advertisingId")
     for listed in map(mapping, items(context.get("externalIds"))):
         kind = listed.get("type")
         if isinstance(kind, str) and kind and listed.get("collection", "users") == "users":
-            yield normalise(kind, listed.get("id"), region, rules)
-    if call.get("type") == "alias":
-        previous = normalise(ANONYMOUS, call.get("previousId"), None, rules)
-        if previous and not (user and user.value == previous.value):  # an alias of itself says nothing
-            yield previous
+            yield kind, listed.get("id")
 
 
 def _of_shared_device(call: Mapping[str, object], found: list[Identifier], source: Source) -> list[Identifier]:
