@@ -93,7 +93,7 @@ class Projection:
         first_ms, last_ms: event times (Unix ms).
         linked: edges these events proposed and the store holds: `<other node>#<place>` to the event time (ms) it holds
             them from. Only saves asking the store again; it may know too little, never too much.
-        folded: how many stored events were added, whatever they say.
+        folded: how many stored events were added, whatever they say; erased ones do not stay stored.
         erased_ms: when all of this was erased last (Unix ms); what was received until then does not count.
     """
 
@@ -119,8 +119,10 @@ def fold(projection: Projection, events: Iterable[Event]) -> Projection:
     counters, first, last = projection.counters, projection.first_ms, projection.last_ms
     folded, erased = projection.folded, projection.erased_ms
     for event in events:
+        if erased is not None and epoch_ms(event.received_at) <= erased:
+            continue
         folded += 1
-        if judges_identities(event) or (erased is not None and epoch_ms(event.received_at) <= erased):
+        if judges_identities(event):
             continue
         stamp = Stamp(epoch_ms(event.timestamp), event.message_id)
         for path, value in _trait_leaves(event):
