@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import cold_start, deployment, event_road, orchestration
+from tests.benchmarks import cold_start, deployment, event_road, orchestration, same_profiles
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.processes import ROOT
 
@@ -22,6 +22,7 @@ BENCHMARKS: Final = {
     "cold_start": cold_start.measure,
     "deployment": deployment.measure,
     "orchestration": orchestration.measure,
+    "same_profiles": same_profiles.measure,
 }
 
 
