@@ -6,6 +6,7 @@ OmnicascadeError                 retryable: whether the same call may succeed la
 │   ├── UnknownKeyError          401  no source has this write key
 │   ├── NotFoundError            404
 │   ├── ConflictError            409
+│   ├── PreconditionFailedError  412  what the caller had read has changed since
 │   ├── TooLargeError            413
 │   └── UnacceptableError        422  understood, but not valid; may list several problems
 ├── UnavailableError             503  a service throttled or failed; retry
@@ -78,6 +79,13 @@ class ConflictError(InvalidInputError):
 
     status = 409
     code = "conflict"
+
+
+class PreconditionFailedError(InvalidInputError):
+    """What the caller had read has changed since; read it again and decide again."""
+
+    status = 412
+    code = "precondition_failed"
 
 
 class TooLargeError(InvalidInputError):

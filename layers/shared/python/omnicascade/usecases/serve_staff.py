@@ -40,16 +40,32 @@ class DeploymentSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StaffRequest:
-    """One call: the route as `contracts.ROUTES` writes it, and what came with it (path parameters decoded)."""
+    """One call: the route as `contracts.ROUTES` writes it, and what came with it.
+
+    Attributes:
+        path: parameters, decoded.
+        query: parameters, decoded; of a repeated one the values joined by commas.
+        asked: the query's parameters one by one, in order.
+        headers: by lower-case name.
+        caller: who calls, as the gateway knows them; empty where it does not say.
+    """
 
     route: str
     path: Mapping[str, str] = field(default_factory=dict[str, str])
     query: Mapping[str, str] = field(default_factory=dict[str, str])
     body: str = ""
+    asked: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    caller: str = ""
 
 
-type Answer = tuple[int, dict[str, Any]]
-"""HTTP status and JSON body."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """HTTP status, JSON body (None: no body at all) and what headers there are besides the usual."""
+
+    status: int
+    body: Mapping[str, Any] | None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +108,22 @@ class StaffDesk:
     def profile(self, request: StaffRequest) -> Answer:
         """The profile."""
         customer = self.customer(request)
-        return 200, profile_response(customer.profile, self.settings.deployment())
+        return Answer(200, profile_response(customer.profile, self.settings.deployment()))
 
     def timeline(self, request: StaffRequest) -> Answer:
         """A page of the timeline."""
         customer = self.customer(request)
-        return 200, timeline_response(customer, self.events, request.query.get("limit"), request.query.get("cursor"))
+        return Answer(
+            200, timeline_response(customer, self.events, request.query.get("limit"), request.query.get("cursor"))
+        )
 
     def explain(self, request: StaffRequest) -> Answer:
         """Why these identifiers are together."""
-        return 200, explain_response(self.customer(request))
+        return Answer(200, explain_response(self.customer(request)))
 
     def consent(self, request: StaffRequest) -> Answer:
         """What the customer said."""
-        return 200, consent_response(self.customer(request).profile)
+        return Answer(200, consent_response(self.customer(request).profile))
 
     def put_consent(self, request: StaffRequest) -> Answer:
         """Record what the customer said; it holds as soon as the events are stored."""
@@ -118,35 +136,34 @@ class StaffDesk:
             now=self.clock(),
             new_id=self.new_id,
         )
-        return 202, {"success": True, "events": queued}
+        return Answer(202, {"success": True, "events": queued})
 
     def start_runs(self, request: StaffRequest) -> Answer:
         """Start runs by hand."""
         body = parse_json(request.body)
-        return 202, self.runs.start_runs(request.path["name"], body, now=self.clock(), new_id=self.new_id)
+        return Answer(202, self.runs.start_runs(request.path["name"], body, now=self.clock(), new_id=self.new_id))
 
 
 _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
-    "GET /openapi.json": lambda desk, _request: (200, dict(desk.openapi)),
+    "GET /openapi.json": lambda desk, _request: Answer(200, dict(desk.openapi)),
     "GET /v1/profiles/{id}": StaffDesk.profile,
     "GET /v1/profiles/{id}/events": StaffDesk.timeline,
     "GET /v1/profiles/{id}/explain": StaffDesk.explain,
     "GET /v1/profiles/{id}/consent": StaffDesk.consent,
     "PUT /v1/profiles/{id}/consent": StaffDesk.put_consent,
-    "GET /v1/journeys": lambda desk, _request: (200, desk.workshop.list_journeys()),
-    "GET /v1/journeys/schema": lambda desk, _request: (200, desk.workshop.schema()),
-    "GET /v1/journeys/{name}": lambda desk, r: (200, desk.workshop.show_journey(r.path["name"])),
-    "PUT /v1/journeys/{name}": lambda desk, r: (200, desk.workshop.put_journey(r.path["name"], r.body)),
+    "GET /v1/journeys": lambda desk, _request: Answer(200, desk.workshop.list_journeys()),
+    "GET /v1/journeys/schema": lambda desk, _request: Answer(200, desk.workshop.schema()),
+    "GET /v1/journeys/{name}": lambda desk, r: Answer(200, desk.workshop.show_journey(r.path["name"])),
+    "PUT /v1/journeys/{name}": lambda desk, r: Answer(200, desk.workshop.put_journey(r.path["name"], r.body)),
     "POST /v1/journeys/{name}/runs": StaffDesk.start_runs,
-    "GET /v1/journeys/{name}/runs": lambda desk, r: (
-        200,
-        desk.runs.show_runs(r.path["name"], r.query.get("profile")),
+    "GET /v1/journeys/{name}/runs": lambda desk, r: Answer(
+        200, desk.runs.show_runs(r.path["name"], r.query.get("profile"))
     ),
-    "GET /v1/runs/{run_id}": lambda desk, r: (200, desk.runs.show_run(r.path["run_id"])),
-    "GET /v1/messages/{message_id}": lambda desk, r: (200, desk.runs.show_message(r.path["message_id"])),
-    "GET /v1/templates": lambda desk, _request: (200, desk.workshop.list_templates()),
-    "GET /v1/templates/{name}": lambda desk, r: (200, desk.workshop.show_template(r.path["name"])),
-    "PUT /v1/templates/{name}": lambda desk, r: (200, desk.workshop.put_template(r.path["name"], r.body)),
-    "GET /v1/sources": lambda desk, _request: (200, {"sources": list(desk.settings.sources())}),
+    "GET /v1/runs/{run_id}": lambda desk, r: Answer(200, desk.runs.show_run(r.path["run_id"])),
+    "GET /v1/messages/{message_id}": lambda desk, r: Answer(200, desk.runs.show_message(r.path["message_id"])),
+    "GET /v1/templates": lambda desk, _request: Answer(200, desk.workshop.list_templates()),
+    "GET /v1/templates/{name}": lambda desk, r: Answer(200, desk.workshop.show_template(r.path["name"])),
+    "PUT /v1/templates/{name}": lambda desk, r: Answer(200, desk.workshop.put_template(r.path["name"], r.body)),
+    "GET /v1/sources": lambda desk, _request: Answer(200, {"sources": list(desk.settings.sources())}),
 }
 """Every route of `contracts.ROUTES` that the staff function serves."""
