@@ -94,6 +94,7 @@ class Projection:
         linked: edges these events proposed and the store holds: `<other node>#<place>` to the event time (ms) it holds
             them from. Only saves asking the store again; it may know too little, never too much.
         folded: how many stored events were added, whatever they say; erased ones do not stay stored.
+        generation: the rebuild that made it last; empty until the first one.
         erased_ms: when all of this was erased last (Unix ms); what was received until then does not count.
     """
 
@@ -107,6 +108,7 @@ class Projection:
     linked: Mapping[str, int] = field(default_factory=dict[str, int])
     folded: int = 0
     erased_ms: int | None = None
+    generation: str = ""
 
 
 def fold(projection: Projection, events: Iterable[Event]) -> Projection:
@@ -138,7 +140,17 @@ def fold(projection: Projection, events: Iterable[Event]) -> Projection:
         first = stamp.at_ms if first is None else min(first, stamp.at_ms)
         last = stamp.at_ms if last is None else max(last, stamp.at_ms)
     return Projection(
-        traits, _latest_seen(seen), consent, blocked, counters, first, last, projection.linked, folded, erased
+        traits=traits,
+        seen=_latest_seen(seen),
+        consent=consent,
+        blocked=blocked,
+        counters=counters,
+        first_ms=first,
+        last_ms=last,
+        linked=projection.linked,
+        folded=folded,
+        erased_ms=erased,
+        generation=projection.generation,
     )
 
 

@@ -53,7 +53,8 @@ def _dumped(projection: Projection) -> str:
             "e": projection.folded,
             "k": projection.linked,
         }
-        | ({} if projection.erased_ms is None else {"x": projection.erased_ms}),
+        | ({} if projection.erased_ms is None else {"x": projection.erased_ms})
+        | ({"g": projection.generation} if projection.generation else {}),
         separators=(",", ":"),
     )
 
@@ -97,4 +98,5 @@ def load_projection(text: str) -> Projection:
         linked=stored["k"],
         folded=stored["e"],
         erased_ms=stored.get("x"),
+        generation=stored.get("g", ""),
     )
