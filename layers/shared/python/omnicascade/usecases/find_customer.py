@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.identifiers import Identifier, NodeId, normalise
-from omnicascade.domain.identity import ALIAS, INCLUDE, SAME_CALL, Component, Resolution
+from omnicascade.domain.identity import ALIAS, INCLUDE, SAME_CALL, Component, Edge, Resolution
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
@@ -71,36 +71,56 @@ def find_customer(
     while ahead:
         heads |= {here: customers.head(here, consistent=consistent) for here in sorted(ahead)}
         edges = [edge for head in heads.values() for edge in head.edges]
-        resolution = Resolution.of(edges, _known_since(heads), rules)
+        projections = [head.projection for head in heads.values() if head.projection]
+        resolution = Resolution.of(edges, known_since(projections, edges), rules)
         leading = [*resolution.accepted, *(r.edge for r in resolution.refused if r.edge.rule == ALIAS)]
         ahead = {end.node_id for edge in leading for end in (edge.a, edge.b)} - heads.keys()
     component = resolution.component(node)
-    members = {member: heads[member] for member in component.members}
-    projections = {member: head.projection for member, head in members.items() if head.projection}
-    profile = join(projections, component.members, _named(members, component))
-    if profile is None:
-        return None
-    slots = [slot for head in members.values() for slot in head.slots]
-    return Customer(profile, component, projections, slots)
+    members = [heads[member] for member in component.members]
+    slots = [slot for head in members for slot in head.slots]
+    return customer_of(component, {head.node: head.projection for head in members if head.projection}, slots)
 
 
-def _known_since(heads: Mapping[NodeId, Head]) -> Mapping[NodeId, datetime]:
+def customer_of(
+    component: Component, projections: Mapping[NodeId, Projection], slots: Sequence[Slot] = ()
+) -> Customer | None:
+    """The customer that a component is, or None when no event ever named it.
+
+    Args:
+        component: who is together, and why.
+        projections: what its members' own events add up to.
+        slots: where its members stand with journeys.
+    """
+    profile = join(projections, component.members, _named(component))
+    return None if profile is None else Customer(profile, component, projections, slots)
+
+
+def known_since(projections: Iterable[Projection], edges: Iterable[Edge]) -> Mapping[NodeId, datetime]:
+    """When each node was first named by an event (UTC), as far as these projections and edges tell."""
     known: dict[NodeId, datetime] = {}
-    for head in heads.values():
-        seen = head.projection.seen.items() if head.projection else ()
-        named = [(node, identifier.first_seen) for node, identifier in seen]
-        named += [(end.node_id, edge.at) for edge in head.edges if edge.rule == SAME_CALL for end in (edge.a, edge.b)]
-        for node, moment in named:
-            known[node] = min(known.get(node, moment), moment)
+
+    def name(node: NodeId, moment: datetime) -> None:
+        held = known.get(node)
+        if held is None or moment < held:
+            known[node] = moment
+
+    for projection in projections:
+        for node, identifier in projection.seen.items():
+            name(node, identifier.first_seen)
+    for edge in edges:
+        if edge.rule == SAME_CALL:
+            name(edge.a.node_id, edge.at)
+            name(edge.b.node_id, edge.at)
     return known
 
 
-def _named(members: Mapping[NodeId, Head], component: Component) -> list[KnownIdentifier]:
+def _named(component: Component) -> list[KnownIdentifier]:
     """Identifiers that edges name; one that no event has as its strongest is known from nothing else."""
-    edges = {edge for head in members.values() for edge in head.edges if edge.rule in (SAME_CALL, INCLUDE)}
+    edges = [*component.accepted, *(refusal.edge for refusal in component.refused)]
     return [
         KnownIdentifier(end, edge.at, edge.at, edge.source)
         for edge in edges
+        if edge.rule in (SAME_CALL, INCLUDE)
         for end in (edge.a, edge.b)
         if end.node_id in component.members
     ]
