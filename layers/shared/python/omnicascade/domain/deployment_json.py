@@ -5,10 +5,16 @@ from decimal import Decimal
 from typing import Any
 
 from omnicascade.domain.deployment import DEFAULT_PRICES, Deployment, Price, Source, Topic
+from omnicascade.domain.identity_rules import DEFAULT_RULES
+from omnicascade.domain.identity_rules_json import rules_from
 
 
 def deployment_from(values: Mapping[str, Any]) -> Deployment:
-    """Read settings; what is left out has its default. Prices add to the default ones."""
+    """Read settings; what is left out has its default. Prices add to the default ones.
+
+    Raises:
+        UnacceptableError: the rules of identity are not valid; see `rules_from`.
+    """
     prices = {name: Price(Decimal(str(p["amount"])), p["currency"]) for name, p in values.get("prices", {}).items()}
     standard = Deployment()
     return Deployment(
@@ -19,6 +25,7 @@ def deployment_from(values: Mapping[str, Any]) -> Deployment:
         prices={**DEFAULT_PRICES, **prices},
         default_currency=values.get("default_currency", standard.default_currency),
         default_zone=values.get("default_zone", standard.default_zone),
+        identity=rules_from(values["identity"]) if "identity" in values else DEFAULT_RULES,
     )
 
 

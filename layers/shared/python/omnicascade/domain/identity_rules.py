@@ -68,6 +68,11 @@ class Trust(IntEnum):
     LOW = 2
 
 
+def bare_value(value: str) -> str:
+    """A value as blocked ones are compared: without quotes around it, in lower case."""
+    return value.strip().strip("\"'").strip().lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """Identifiers of one type that one customer may have.
@@ -131,7 +136,7 @@ class IdentityRules:
 
     def blocks(self, value: str) -> bool:
         """Whether a value is a known placeholder and must identify nobody."""
-        bare = value.strip().strip("\"'").strip().lower()
+        bare = bare_value(value)
         if bare in BLOCKED_VALUES or bare in self.blocked_values or BLOCKED_PATTERN.fullmatch(bare):
             return True
         return any(pattern.fullmatch(bare) for pattern in self.blocked_patterns)
