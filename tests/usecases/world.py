@@ -20,9 +20,10 @@ from omnicascade.domain.journeys.definition import load_definition
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.deliver_message import PostOffice
-from omnicascade.usecases.find_customer import Customer, find_customer, node_of
+from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.manage_runs import RunDesk
 from omnicascade.usecases.move_runs import JourneyDesk
+from omnicascade.usecases.name_customer import node_of
 from omnicascade.usecases.ports import EmailMessage, Envelope, PushMessage, SmsMessage
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
 from omnicascade.usecases.record_events import event_of, record_events

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from omnicascade.domain.errors import NotFoundError
-from omnicascade.domain.identifiers import Identifier, NodeId, normalise
+from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import ALIAS, INCLUDE, SAME_CALL, Component, Edge, Resolution
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
 from omnicascade.usecases.store_ports import CustomerStore, Head, Slot
-
-PROFILE_ID: Final = "profile_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +27,6 @@ class Customer:
     component: Component
     projections: Mapping[NodeId, Projection]
     slots: Sequence[Slot]
-
-
-def node_of(reference: str, region: str | None = None) -> NodeId:
-    """The graph node of `type:value` or of a bare profile id.
-
-    Args:
-        reference: `type:value`, or a profile id.
-        region: ISO 3166 country in which to read a phone number without a country code.
-
-    Raises:
-        NotFoundError: the value is one that identifies nobody.
-    """
-    kind, colon, value = reference.partition(":")
-    if not colon:
-        kind, value = PROFILE_ID, reference
-    if kind == PROFILE_ID:
-        return NodeId(value.strip())
-    identifier: Identifier | None = normalise(kind, value, region)
-    if identifier is None:
-        raise NotFoundError(f"`{reference}` identifies nobody; expected type:value, such as email:ann@example.com")
-    return identifier.node_id
 
 
 def find_customer(

@@ -14,7 +14,8 @@ from omnicascade.domain.identity import Edge
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import Profile
 from omnicascade.domain.reach import permission, reach
-from omnicascade.usecases.find_customer import Customer, find_customer, node_of
+from omnicascade.usecases.find_customer import Customer, find_customer
+from omnicascade.usecases.name_customer import node_of
 from omnicascade.usecases.store_ports import CustomerStore, EventStore
 
 DEFAULT_TOPIC = "promotions"

@@ -21,8 +21,9 @@ from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run, is_run_id
 from omnicascade.usecases.deliver_message import Delivery, PostOffice
-from omnicascade.usecases.find_customer import Customer, find_customer, node_of
+from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.move_runs import ATTEMPTS, outcome_of
+from omnicascade.usecases.name_customer import node_of
 from omnicascade.usecases.start_run import enter
 from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage, StoredRun
 from omnicascade.usecases.timer_port import RunTimer

@@ -12,9 +12,10 @@ from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.json_text import parse_json
 from omnicascade.usecases.change_consent import change_consent
-from omnicascade.usecases.find_customer import Customer, node_of
+from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.name_customer import node_of
 from omnicascade.usecases.ports import EventQueue
 from omnicascade.usecases.read_customer import (
     consent_response,
