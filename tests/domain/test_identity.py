@@ -107,7 +107,7 @@ def test_every_proposal_is_accepted_or_refused_with_a_reason(edges: list[Edge], 
     """Nothing is dropped in silence: each proposal at a customer is explained once, from its earliest event."""
     for node in nodes_of(edges):
         component = component_of(node, edges, known, TIGHT)
-        first = {(e.a, e.b, e.place): e for e in sorted(edges, key=lambda e: e.order, reverse=True)}
+        first = {(frozenset((e.a, e.b)), e.place): e for e in sorted(edges, key=lambda e: e.order, reverse=True)}
         at_it = {e for e in first.values() if {e.a.node_id, e.b.node_id} & component.members}
         explained = [*component.accepted, *(refusal.edge for refusal in component.refused)]
         assert set(explained) == at_it

@@ -99,11 +99,13 @@ class Refusal:
         edge: the proposal.
         code: the kind of reason, for counting: limit, merges, identifiers, known_users, session, super_node, by_hand.
         reason: in words.
+        hangs_on_age: whether it might hold if its ends were older than they are known to be.
     """
 
     edge: Edge
     code: str
     reason: str
+    hangs_on_age: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,14 +226,14 @@ class Resolution:
         words = {_pair(edge): edge for edge in kept if edge.by_hand}
         done.by_hand = sorted(words.values(), key=lambda edge: edge.order)
         proposals = [edge for edge in kept if not edge.by_hand]
-        crowded = _crowded(proposals, rules.max_identifiers)
+        parted = {pair for pair, word in words.items() if word.rule in (EXCLUDE, SEPARATE)}
+        crowded = _crowded(_without(proposals, parted), rules.max_identifiers)
         apart = _apart(done.by_hand)
         for edge in done.by_hand:
             if edge.rule == INCLUDE:
                 done._join(edge)
         for edge in sorted(proposals, key=done._rank):
-            word = words.get(_pair(edge))
-            if word is not None and word.rule in (EXCLUDE, SEPARATE):
+            if parted and _pair(edge) in parted:
                 done.refused.append(Refusal(edge, "by_hand", "taken apart by hand"))
             elif edge.a.node_id in crowded or edge.b.node_id in crowded:
                 why = f"an identifier that was named with more than {rules.max_identifiers} others identifies nobody"
@@ -330,7 +332,8 @@ def _kept(edges: Iterable[Edge]) -> list[Edge]:
     """One proposal per pair and place."""
     kept: dict[tuple[Identifier, Identifier, str], Edge] = {}
     for edge in edges:
-        key = (edge.a, edge.b, edge.place)
+        one_way = (edge.a.type, edge.a.value) < (edge.b.type, edge.b.value)
+        key = (edge.a, edge.b, edge.place) if one_way else (edge.b, edge.a, edge.place)
         held = kept.get(key)
         if held is None or edge.outranks(held):
             kept[key] = edge
@@ -339,6 +342,10 @@ def _kept(edges: Iterable[Edge]) -> list[Edge]:
 
 def _pair(edge: Edge) -> frozenset[NodeId]:
     return frozenset((edge.a.node_id, edge.b.node_id))
+
+
+def _without(proposals: list[Edge], parted: Collection[frozenset[NodeId]]) -> list[Edge]:
+    return [edge for edge in proposals if _pair(edge) not in parted] if parted else proposals
 
 
 def _crowded(proposals: Collection[Edge], most: int) -> frozenset[NodeId]:
@@ -379,14 +386,23 @@ def _refusal(
     both_existed = left.existed_before(edge.at) and right.existed_before(edge.at)
     if left.merges + right.merges + both_existed > rules.max_merges:
         return Refusal(edge, "merges", f"a customer is joined from others at most {rules.max_merges} times")
-    for kind in left.counts.keys() | right.counts.keys():
+    return _limit_refusal(left, right, edge, rules, known_since)
+
+
+def _limit_refusal(
+    left: _Group, right: _Group, edge: Edge, rules: IdentityRules, known_since: Mapping[NodeId, datetime]
+) -> Refusal | None:
+    def together(kind: str) -> int:
+        return left.counts.get(kind, 0) + right.counts.get(kind, 0) - (edge.renames and kind == "user_id")
+
+    over = [kind for kind in left.counts.keys() | right.counts.keys() if together(kind) > rules.limit_of(kind).most]
+    for kind in sorted(over, key=lambda kind: (rules.limit_of(kind).window is not None, kind)):
         limit = rules.limit_of(kind)
-        count = left.counts.get(kind, 0) + right.counts.get(kind, 0) - (edge.renames and kind == "user_id")
-        if count > limit.most and limit.window:
-            since = edge.at - limit.window
-            members = [*left.members.items(), *right.members.items()]
-            count = sum(k == kind and since < known_since.get(node, edge.at) <= edge.at for node, k in members)
-        if count > limit.most:
-            span = f" within {limit.window}" if limit.window else ""
-            return Refusal(edge, "limit", f"a customer has at most {limit.most} {kind}{span}")
+        if limit.window is None:
+            return Refusal(edge, "limit", f"a customer has at most {limit.most} {kind}")
+        since = edge.at - limit.window
+        members = [*left.members.items(), *right.members.items()]
+        if sum(k == kind and since < known_since.get(node, edge.at) <= edge.at for node, k in members) > limit.most:
+            why = f"a customer has at most {limit.most} {kind} within {limit.window}"
+            return Refusal(edge, "limit", why, hangs_on_age=True)
     return None
