@@ -10,7 +10,6 @@ from heapq import merge
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
 from omnicascade.contracts import TIMELINE_INDEX
-from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
@@ -31,34 +30,40 @@ class DynamoEventStore:
             return False
         return True
 
-    def timeline(self, nodes: Collection[NodeId], limit: int, cursor: str | None) -> Page:
+    def timeline(
+        self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
+    ) -> Page:
         """See `EventStore.timeline`. Cost: one query per node, one batch read per page.
 
         Raises:
             MalformedBodyError: the cursor is not one of ours.
         """
-        if cursor is not None and not cursor.replace("#", "", 1).isalnum():
-            raise MalformedBodyError(
-                "`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor"
-            )
-        newest_first = [self._places(node, limit + 1, cursor) for node in sorted(nodes)]
-        places = list(merge(*newest_first, key=lambda item: item["at"]["S"], reverse=True))
+        after = keys.read_cursor(cursor) if cursor else None
+        each = [self._places(node, limit + 1, after, oldest_first=oldest_first) for node in nodes]
+        places = list(merge(*each, key=_place, reverse=not oldest_first))
         page = places[:limit]
         found = {(i["pk"]["S"], i["sk"]["S"]): i for i in self._table.get_many([_key(p) for p in page])}
         events = [event_from(found[_key(p)]) for p in page if _key(p) in found]
-        return Page(events, page[-1]["at"]["S"] if len(places) > limit else None)
+        return Page(events, keys.cursor(*_place(page[-1])) if len(places) > limit else None)
 
-    def _places(self, node: NodeId, limit: int, cursor: str | None) -> list[Item]:
-        values = {":pk": text(node)} | ({":cursor": text(cursor)} if cursor else {})
+    def _places(
+        self, node: NodeId, limit: int, after: tuple[str, str] | None, *, oldest_first: bool
+    ) -> list[Item]:
+        values, beyond = {":pk": text(node)}, ""
+        if after:
+            at, last = after
+            sign, equal_too = (">", node > last) if oldest_first else ("<", node < last)
+            beyond = f" AND #at {sign}{'=' if equal_too else ''} :cursor"
+            values[":cursor"] = text(at)
         return list(
             self._table.query_index(
                 limit,
                 IndexName=TIMELINE_INDEX,
-                KeyConditionExpression="pk = :pk" + (" AND #at < :cursor" if cursor else ""),
+                KeyConditionExpression="pk = :pk" + beyond,
                 ExpressionAttributeValues=values,
                 ProjectionExpression="pk, sk, #at",
                 ExpressionAttributeNames={"#at": "at"},
-                ScanIndexForward=False,
+                ScanIndexForward=oldest_first,
             )
         )
 
@@ -88,6 +93,10 @@ class DynamoEventStore:
             )
         ]
         return [event_from(item) for item in self._table.get_many([_key(p) for p in places])]
+
+
+def _place(item: Item) -> tuple[str, str]:
+    return item["at"]["S"], item["pk"]["S"]
 
 
 def _key(item: Item) -> tuple[str, str]:

@@ -20,9 +20,11 @@ the projections' watermark relies on.
 """
 
 import hashlib
+import re
 from typing import Final
 
 from omnicascade.contracts import EVENT_KEY_PREFIX, LINK_KEY_PREFIX
+from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.moments import epoch_ms
@@ -61,6 +63,27 @@ def timeline_key(event: Event) -> str:
 def timeline_from(at_ms: int) -> str:
     """Where the events of a moment begin in the index."""
     return f"{max(at_ms, 0):015d}"
+
+
+_CURSOR: Final = re.compile(r"(\d{15}#[0-9a-f]{16})\.([a-z2-7]{26})")
+
+
+def cursor(at: str, node: str) -> str:
+    """The place of an event among those of several nodes: its timeline key, then its node, since one message id may
+    stand at two nodes."""
+    return f"{at}.{node}"
+
+
+def read_cursor(text: str) -> tuple[str, str]:
+    """Read what `cursor` wrote.
+
+    Raises:
+        MalformedBodyError: it is none of ours.
+    """
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        raise MalformedBodyError("`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor")
+    return found[1], found[2]
 
 
 def edge_key(other: NodeId, place: str) -> str:

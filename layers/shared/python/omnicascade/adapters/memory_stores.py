@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 
 from omnicascade.adapters import keys
-from omnicascade.domain.errors import MalformedBodyError, NotFoundError, StaleWriteError
+from omnicascade.domain.errors import NotFoundError, StaleWriteError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
@@ -44,21 +44,24 @@ class MemoryEventStore:
         self.stream.append(Arrival(event, f"{next(self._sequence):021d}"))
         return True
 
-    def timeline(self, nodes: Collection[NodeId], limit: int, cursor: str | None) -> Page:
+    def timeline(
+        self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
+    ) -> Page:
         """See `EventStore.timeline`.
 
         Raises:
             MalformedBodyError: the cursor is not one of ours.
         """
-        if cursor is not None and not cursor.replace("#", "", 1).isalnum():
-            raise MalformedBodyError(
-                "`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor"
-            )
-        placed = [(keys.timeline_key(event), event) for (node, _), event in self._events.items() if node in set(nodes)]
-        older = [(at, event) for at, event in placed if cursor is None or at < cursor]
-        older.sort(key=lambda pair: pair[0], reverse=True)
-        page = older[:limit]
-        return Page([event for _, event in page], page[-1][0] if len(older) > limit else None)
+        after = keys.read_cursor(cursor) if cursor else None
+        wanted = set(nodes)
+        placed = [
+            ((keys.timeline_key(event), node), event) for (node, _), event in self._events.items() if node in wanted
+        ]
+        placed.sort(key=lambda pair: pair[0], reverse=not oldest_first)
+        if after:
+            placed = [(at, event) for at, event in placed if (at > after if oldest_first else at < after)]
+        page = placed[:limit]
+        return Page([event for _, event in page], keys.cursor(*page[-1][0]) if len(placed) > limit else None)
 
     def arrived(
         self, nodes: Collection[NodeId], names: Collection[str], *, happened_from: datetime, received_from: datetime
@@ -170,12 +173,12 @@ class MemoryRunStore:
         """See `RunStore.find_message`."""
         return self._messages.get(provider_id)
 
-    def runs_of(self, nodes: Collection[NodeId], journey: str) -> Sequence[Run]:
+    def runs_of(self, nodes: Collection[NodeId], journey: str | None = None) -> Sequence[Run]:
         """See `RunStore.runs_of`."""
         found = [
             stored.run
             for run_id, stored in self._runs.items()
-            if keys.run_key(run_id)[0] in nodes and stored.run.journey == journey
+            if keys.run_key(run_id)[0] in nodes and journey in (None, stored.run.journey)
         ]
         return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
 

@@ -106,9 +106,10 @@ class DynamoRunStore:
         state = json.loads(item["state"]["S"])
         return SentMessage(**state | {"at": datetime.fromisoformat(state["at"])})
 
-    def runs_of(self, nodes: Collection[NodeId], journey: str) -> Sequence[Run]:
+    def runs_of(self, nodes: Collection[NodeId], journey: str | None = None) -> Sequence[Run]:
         """See `RunStore.runs_of`. Cost: one query per node."""
-        found = [_run_from(item).run for node in sorted(nodes) for item in self._table.query(node, f"R#{journey}_")]
+        prefix = f"R#{journey}_" if journey else "R#"
+        found = [_run_from(item).run for node in sorted(nodes) for item in self._table.query(node, prefix)]
         return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 

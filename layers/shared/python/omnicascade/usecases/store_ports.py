@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a timeline, newest first; `cursor` is None on the last one."""
+    """A page of a timeline; `cursor` is None on the last one."""
 
     events: Sequence[Event]
     cursor: str | None
@@ -39,8 +39,14 @@ class EventStore(Protocol):
         """
         ...
 
-    def timeline(self, nodes: Collection[NodeId], limit: int, cursor: str | None) -> Page:
-        """Events of some nodes, newest first."""
+    def timeline(
+        self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
+    ) -> Page:
+        """Events of some nodes, newest first; going on with a cursor loses none and repeats none, whatever was added.
+
+        Raises:
+            MalformedBodyError: the cursor is not one of ours.
+        """
         ...
 
     def arrived(
@@ -160,8 +166,8 @@ class RunStore(Protocol):
         """The message a provider speaks of, or None."""
         ...
 
-    def runs_of(self, nodes: Collection[NodeId], journey: str) -> Sequence[Run]:
-        """Every run of a customer in one journey, newest first."""
+    def runs_of(self, nodes: Collection[NodeId], journey: str | None = None) -> Sequence[Run]:
+        """Every run of a customer, in one journey or in all of them, newest first."""
         ...
 
 
