@@ -61,7 +61,10 @@ class ArrivedEvents:
         self.events.append(event)
         return True
 
-    def timeline(self, nodes: Collection[NodeId], limit: int, cursor: str | None) -> Page:  # noqa: ARG002 - unused
+    def timeline(
+        self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
+    ) -> Page:
+        del nodes, limit, cursor, oldest_first
         return Page([], None)
 
     def arrived(

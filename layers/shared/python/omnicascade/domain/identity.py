@@ -395,7 +395,9 @@ def _limit_refusal(
     def together(kind: str) -> int:
         return left.counts.get(kind, 0) + right.counts.get(kind, 0) - (edge.renames and kind == "user_id")
 
-    over = [kind for kind in left.counts.keys() | right.counts.keys() if together(kind) > rules.limit_of(kind).most]
+    # What only one of them has is not more afterwards; it may be too many already where staff said so by hand.
+    on_both_sides = [kind for kind, count in left.counts.items() if count and right.counts.get(kind)]
+    over = [kind for kind in on_both_sides if together(kind) > rules.limit_of(kind).most]
     for kind in sorted(over, key=lambda kind: (rules.limit_of(kind).window is not None, kind)):
         limit = rules.limit_of(kind)
         if limit.window is None:
