@@ -1,6 +1,6 @@
 """What each stage of the deployment decides for itself, in one place, typed and frozen.
 
-This is the file a platform team edits: its sources, its senders, its consent topics, its retention. Everything that
+This is the file a platform team edits: its sources, its senders, its rules of identity, its retention. Everything that
 business rules read at run time is written into `configuration.json` (see `deployment_document`) and stored by the
 function configure_deployment; the rest only shapes the template.
 """
@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from infra.identity_config import IdentityConfig, identity_document
 from omnicascade.domain.deployment import Price, Source, Topic
+from omnicascade.domain.identity_rules_json import TRUST_WORDS, with_trust
 
 SOURCE_KINDS: Final = ("web", "app", "server", "pos", "kiosk", "call_centre", "messenger", "ads")
 
@@ -30,15 +32,15 @@ class SourceConfig:
     write_key: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a kind that the contract doesn't know.
+        """Refuse a kind or a word of trust that the contract doesn't know.
 
         Raises:
-            InvalidConfigurationError: always for such a kind.
+            InvalidConfigurationError: lists the known ones.
         """
-        if self.source.kind not in SOURCE_KINDS:
-            raise InvalidConfigurationError(
-                f"source {self.source.name}: kind {self.source.kind!r} is none of {', '.join(SOURCE_KINDS)}"
-            )
+        source = self.source
+        for what, said, known in (("kind", source.kind, SOURCE_KINDS), ("trust", source.trust, TRUST_WORDS)):
+            if said not in known:
+                raise InvalidConfigurationError(f"source {source.name}: {what} {said!r} is none of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class StageConfig:
     stage: str
     sources: tuple[SourceConfig, ...]
     email_from: str
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
     topics: Mapping[str, Topic] = field(default_factory=lambda: {"promotions": Topic.OPT_OUT})
     channels_off: tuple[str, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
@@ -105,8 +108,8 @@ class StageConfig:
                 raise InvalidConfigurationError(f"stage {self.stage}: two sources share the {what} {min(doubled)!r}")
 
 
-def _local_source(name: str, kind: str, *, shared_device: bool = False) -> SourceConfig:
-    return SourceConfig(Source(name, kind, default_region="PL", shared_device=shared_device), write_key=name)
+def _local_source(name: str, kind: str, *, shared_device: bool = False, trust: str = "normal") -> SourceConfig:
+    return SourceConfig(Source(name, kind, "PL", shared_device, trust), write_key=name)
 
 
 LOCAL: Final = StageConfig(
@@ -117,7 +120,7 @@ LOCAL: Final = StageConfig(
         _local_source("local-server", "server"),
         _local_source("local-pos", "pos", shared_device=True),
         _local_source("local-kiosk", "kiosk", shared_device=True),
-        _local_source("local-callcentre", "call_centre"),
+        _local_source("local-callcentre", "call_centre", trust="low"),
     ),
     email_from="shop@example.com",
     keep_data=False,
@@ -131,10 +134,12 @@ PROD: Final = StageConfig(
         SourceConfig(Source("app", "app")),
         SourceConfig(Source("server", "server", trust="high")),
         SourceConfig(Source("pos", "pos", shared_device=True)),
+        SourceConfig(Source("call-centre", "call_centre", trust="low")),
     ),
     email_from="shop@example.com",
 )
-"""An example to start from: replace `email_from` by an address that SES has verified, and name your sources."""
+"""An example to start from: replace `email_from` by an address that SES has verified, and name your sources. What your
+own server says of who is who goes before what a browser says, and that before what an agent typed."""
 
 STAGES: Final[Mapping[str, StageConfig]] = {config.stage: config for config in (LOCAL, PROD)}
 
@@ -152,8 +157,10 @@ def config_of(stage: str) -> StageConfig:
 
 def deployment_document(config: StageConfig) -> dict[str, Any]:
     """The part of a stage that business rules read, as plain JSON: the `deployment` of configuration.json."""
+    sources = [_source_document(source) for source in config.sources]
     return {
-        "sources": [_source_document(source) for source in config.sources],
+        "sources": sources,
+        "identity": with_trust(identity_document(config.identity), sources),
         "topics": {name: topic.value for name, topic in config.topics.items()},
         "channels_off": sorted(config.channels_off),
         "prices": {

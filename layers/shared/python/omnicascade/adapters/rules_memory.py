@@ -1,6 +1,6 @@
-"""The deployment's rules of identity, read from the table and remembered for a minute: the recorder needs no more of it.
+"""The deployment's rules of identity, read from the table and remembered for a minute.
 
-Apart from `DynamoConfigurationStore`, because whoever stores events must not load journeys for it.
+Apart from `DynamoConfigurationStore`: the recorder needs no more of a deployment, and must not load journeys for it.
 """
 
 from __future__ import annotations

@@ -74,12 +74,12 @@ def normalise(
     if isinstance(value, bool) or not isinstance(value, str | int) or not _KIND.fullmatch(kind):
         return None
     text = str(value).strip()
-    if rules.blocks(text) or len(text) > LONGEST_VALUE:
+    if len(text) > LONGEST_VALUE or rules.blocks(text):
         return None
-    if kind == "email":
-        text = _email(text)
-    elif kind == "phone":
-        text = _phone(text, region)
+    if kind in {"email", "phone"}:
+        text = _email(text) if kind == "email" else _phone(text, region)
+        if rules.blocks_more and rules.blocks(text):  # written in another spelling than it is blocked in
+            return None
     return Identifier(kind, text) if text else None
 
 
@@ -159,7 +159,7 @@ def identifiers_of(
         if previous and not (named_user and named_user.value == previous.value):  # an alias of itself says nothing
             found.append(previous)
     if source.shared_device:
-        found = _of_shared_device(call, found, source)
+        found = _of_shared_device(found, _session(call, source, rules))
     if len(found) < 2:
         return tuple(found)
     named = sorted(set(found), key=lambda i: (rules.strength(i.type), i.value))
@@ -183,15 +183,19 @@ def _named(call: Mapping[str, object]) -> Iterator[tuple[str, object]]:
             yield f"{platform}.idfa", device.get("advertisingId")
     for listed in map(mapping, items(context.get("externalIds"))):
         kind = listed.get("type")
-        if isinstance(kind, str) and kind and listed.get("collection", "users") == "users":
+        if isinstance(kind, str) and kind and kind != SESSION and listed.get("collection", "users") == "users":
             yield kind, listed.get("id")
 
 
-def _of_shared_device(call: Mapping[str, object], found: list[Identifier], source: Source) -> list[Identifier]:
+def _of_shared_device(found: list[Identifier], session: Identifier | None) -> list[Identifier]:
     """People and the session, or, where there is neither, the device: it then stands for nobody but itself."""
     people = [identifier for identifier in found if identifier.type not in DEVICE_SCOPED]
+    return [*people, session] if session else people or found
+
+
+def _session(call: Mapping[str, object], source: Source, rules: IdentityRules) -> Identifier | None:
+    """The session that a call of a shared device is of; None when it names none, or a placeholder."""
     session = mapping(call.get("context")).get("sessionId")
-    if isinstance(session, str | int) and not isinstance(session, bool):
-        named = normalise(SESSION, f"{source.name}/{call.get('anonymousId') or ''}/{session}")
-        return [*people, named] if named else people or found
-    return people or found
+    if normalise(SESSION, session, None, rules) is None:
+        return None
+    return normalise(SESSION, f"{source.name}/{call.get('anonymousId') or ''}/{session}", None, rules)

@@ -134,6 +134,11 @@ class IdentityRules:
             return (len(self.priorities) + 1 + WEAK.index(kind), kind)
         return (len(self.priorities), kind)
 
+    @property
+    def blocks_more(self) -> bool:
+        """Whether the deployment blocks anything besides the product's placeholders."""
+        return bool(self.blocked_values or self.blocked_patterns)
+
     def blocks(self, value: str) -> bool:
         """Whether a value is a known placeholder and must identify nobody."""
         bare = bare_value(value)

@@ -31,7 +31,7 @@ from omnicascade.domain.identity_rules import (
     Trust,
     bare_value,
 )
-from omnicascade.domain.journeys.durations import parse_duration
+from omnicascade.domain.journeys.durations import LONGEST, parse_duration
 from omnicascade.domain.json_text import items, mapping
 from omnicascade.domain.safe_patterns import WAYS, SafePattern, safe_pattern
 
@@ -171,13 +171,14 @@ class _Reading:
         if value is None:
             return None
         try:
-            window = parse_duration(value if isinstance(value, str) else repr(value))
-        except ValueError as error:
-            self._problem(path, "invalid", f"{error}; leave it out for a limit that holds for ever")
-            return None
-        if window < SHORTEST_WINDOW:
-            self._problem(path, "invalid", "expected at least 1d: a proposal is stored once per window")
-            return None
+            window = parse_duration(value if isinstance(value, str) else "")
+        except ValueError:
+            window = None
+        if window is None or window < SHORTEST_WINDOW:
+            message = (
+                f"expected {SHORTEST_WINDOW.days}d to {LONGEST.days}d, such as 7d; leave it out for a limit for ever"
+            )
+            self._problem(path, "invalid", message)
         return window
 
     def _patterns(self, values: Mapping[str, Any]) -> tuple[re.Pattern[str], ...]:

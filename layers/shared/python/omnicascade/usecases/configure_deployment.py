@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from omnicascade.domain.deployment_json import deployment_from
+from omnicascade.domain.identity_rules_json import with_trust
 from omnicascade.usecases.manage_journeys import Workshop
 
 
@@ -29,17 +31,21 @@ def configure_deployment(
 ) -> dict[str, int]:
     """Store a configuration document; the same one again changes nothing. Returns how many of each there are.
 
-    A source without a `write_key` keeps the one it has, or is given a new one.
+    A source without a `write_key` keeps the one it has, or is given a new one. One that is not named any more keeps its
+    key and the trust it had: its events are still there, and are believed as before.
 
     Args:
         document: `{"deployment": {…, "sources": […]}, "journeys": […], "templates": […]}`.
 
     Raises:
-        UnacceptableError: a journey or template does not load; the deployment must not go on.
+        UnacceptableError: the rules of identity, a journey or a template do not load; the deployment must not go on.
     """
     settings = dict(document["deployment"])
     sources = settings.pop("sources", [])
-    keys = {source["name"]: source["write_key"] for source in shelf.sources()}
+    stored = shelf.sources()
+    settings["identity"] = with_trust(settings.get("identity", {}), [*stored, *sources])
+    deployment_from(settings)  # refused before anything is changed
+    keys = {source["name"]: source["write_key"] for source in stored}
     for source in sources:
         key = source.get("write_key") or keys.get(source["name"]) or new_key()
         shelf.put_source({**source, "write_key": key})
