@@ -23,7 +23,7 @@ SAME_CALL: Final = "same call"
 ALIAS: Final = "alias"
 
 INCLUDE: Final = "include"
-"""By hand: these two are one customer, whatever the limits say."""
+"""By hand: these two are one customer, whatever the limits say; only `SEPARATE` is stronger."""
 EXCLUDE: Final = "exclude"
 """By hand: no event may join these two; they may still meet through others."""
 SEPARATE: Final = "separate"
@@ -231,7 +231,7 @@ class Resolution:
         apart = _apart(done.by_hand)
         for edge in done.by_hand:
             if edge.rule == INCLUDE:
-                done._join(edge)
+                done._include(edge, apart)
         for edge in sorted(proposals, key=done._rank):
             if parted and _pair(edge) in parted:
                 done.refused.append(Refusal(edge, "by_hand", "taken apart by hand"))
@@ -298,6 +298,12 @@ class Resolution:
         if node not in self.groups:
             self.groups[node] = _Group.of(identifier, self.known_since.get(node))
         return self.groups[node]
+
+    def _include(self, word: Edge, apart: Mapping[NodeId, Collection[NodeId]]) -> None:
+        if _kept_apart(self._group(word.a), self._group(word.b), apart):
+            self.refused.append(Refusal(word, "by_hand", "they would bring together what was taken apart by hand"))
+        else:
+            self._join(word)
 
     def _consider(self, edge: Edge, apart: Mapping[NodeId, Collection[NodeId]]) -> None:
         left, right = self._group(edge.a), self._group(edge.b)

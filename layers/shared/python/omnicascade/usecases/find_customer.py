@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import ALIAS, INCLUDE, SAME_CALL, Component, Edge, Resolution
+from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Resolution
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
@@ -36,7 +36,8 @@ def find_customer(
 
     Only along edges that hold does the walk go on: an identifier that ten thousand strangers share leads to one of them
     at most. What is refused with a stranger unread would be refused with all that the stranger brings along, so nobody
-    outside is needed to decide it; an alias is, since it asks whether the other was known.
+    outside is needed to decide it: more members, and longer known ones, only refuse more. The exception is a limit with
+    a window, which an older stranger does not fill; there the stranger is read.
 
     Cost: one head read per identifier of the customer, and of those it was only nearly joined with.
     """
@@ -48,7 +49,7 @@ def find_customer(
         edges = [edge for head in heads.values() for edge in head.edges]
         projections = [head.projection for head in heads.values() if head.projection]
         resolution = Resolution.of(edges, known_since(projections, edges), rules)
-        leading = [*resolution.accepted, *(r.edge for r in resolution.refused if r.edge.rule == ALIAS)]
+        leading = [*resolution.accepted, *(r.edge for r in resolution.refused if r.hangs_on_age)]
         ahead = {end.node_id for edge in leading for end in (edge.a, edge.b)} - heads.keys()
     component = resolution.component(node)
     members = [heads[member] for member in component.members]
