@@ -33,7 +33,8 @@ from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, StaleWriteError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.identity import ALIAS, Edge
+from omnicascade.domain.identity import ALIAS, EXCLUDE, INCLUDE, RELEASE, SEPARATE, Edge
+from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 from omnicascade.domain.links import ClickLink
@@ -41,13 +42,16 @@ from omnicascade.domain.projection import Projection, fold
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.deliver_message import LinkStore, TemplateStore
 from omnicascade.usecases.store_ports import (
+    MOST_PARTNERS,
     CustomerStore,
     EventStore,
     Head,
     JourneyStore,
+    ProjectionChange,
     RunStore,
     SentMessage,
     Slot,
+    StoredProjection,
     StoredRun,
 )
 from tests.domain.journeys.journey_builders import journey as journey_of
@@ -173,6 +177,26 @@ def test_an_event_is_added_once(stores: Stores) -> None:
     assert stores.events.timeline([ANN.node_id], 10, None).events == [event("m1")]
 
 
+def test_many_events_are_added_at_a_time(stores: Stores) -> None:
+    """More than one request takes: each once, those already there and those twice in the batch are not new."""
+    stores.events.add(event("m3", happened=-9))
+    batch = [event(f"m{number}", happened=number) for number in range(60)]
+    assert stores.events.add_all([*batch, event("m7", happened=99), *batch[:30]]) == 59
+    assert stores.events.add_all(batch) == stores.events.add_all([]) == 0
+    told = stores.events.timeline([ANN.node_id], 100, None).events
+    assert told == [*reversed([one for one in batch if one.message_id != "m3"]), event("m3", happened=-9)]
+
+
+def test_a_removed_event_is_gone(stores: Stores) -> None:
+    """From the timeline too; what was never there is no fault, and others stay."""
+    stores.events.add_all([event("m1"), event("m2"), event("m1", who=BOB)])
+    stores.events.remove([event("m1"), event("m9")])
+    stores.events.remove([])
+    left = stores.events.timeline([ANN.node_id, BOB.node_id], 9, None).events
+    assert sorted(e.message_id for e in left) == ["m1", "m2"]
+    assert stores.events.add(event("m1")) is True
+
+
 def test_a_long_or_strange_message_id_is_an_id(stores: Stores) -> None:
     """Two ids that differ only far behind are two, and come back whole."""
     ids = ["x" * 1000 + "1", "x" * 1000 + "2", "a#b#c", "ż" * 40]
@@ -255,17 +279,20 @@ def test_an_alias_is_another_edge(stores: Stores) -> None:
     assert sorted(e.rule for e in stores.customers.head(BOB.node_id, consistent=True).edges) == ["alias", "same call"]
 
 
+def save(stores: Stores, projection: Projection, watermark: str, previous: str, who: Identifier = ANN) -> bool:
+    """Save one projection; False when it was stale."""
+    return not stores.customers.save_projections([ProjectionChange(who.node_id, projection, watermark, previous)])
+
+
 def test_a_projection_is_replaced_by_who_read_it_last(stores: Stores) -> None:
     """A write on an older reading, or on none, fails and changes nothing."""
     node, first = ANN.node_id, fold(Projection(), [event("m1")])
     second = fold(first, [event("m2", "Order Completed")])
-    stores.customers.save_projection(node, first, watermark="1", previous="")
-    with pytest.raises(StaleWriteError):
-        stores.customers.save_projection(node, second, watermark="2", previous="")
-    stores.customers.save_projection(node, second, watermark="2", previous="1")
+    assert save(stores, first, "1", "")
+    assert not save(stores, second, "2", "")
+    assert save(stores, second, "2", "1")
     for previous in ("", "1", "3"):
-        with pytest.raises(StaleWriteError):
-            stores.customers.save_projection(node, first, watermark="9", previous=previous)
+        assert not save(stores, first, "9", previous)
     head = stores.customers.head(node, consistent=False)
     assert head == Head(node, second, "2", head.edges, head.slots)
     assert second.counters.revenue == {"USD": Decimal("1.5")}
@@ -273,8 +300,76 @@ def test_a_projection_is_replaced_by_who_read_it_last(stores: Stores) -> None:
 
 def test_a_projection_that_was_never_saved_cannot_be_replaced(stores: Stores) -> None:
     """A watermark that nobody wrote is no reading."""
-    with pytest.raises(StaleWriteError):
-        stores.customers.save_projection(ANN.node_id, Projection(), watermark="2", previous="1")
+    assert not save(stores, Projection(), "2", "1")
+    assert stores.customers.projections([ANN.node_id], consistent=True) == {}
+
+
+def test_projections_are_read_and_saved_many_at_a_time(stores: Stores) -> None:
+    """More than one request takes; unknown nodes are left out, and no node is no fault."""
+    people = [Identifier("user_id", f"u{number}") for number in range(120)]
+    folded = {who.node_id: fold(Projection(), [event(f"m-{who}", who=who)]) for who in people}
+    changes = [ProjectionChange(node, projection, "1", "") for node, projection in folded.items()]
+    assert stores.customers.save_projections(changes) == frozenset()
+    found = stores.customers.projections([*folded, BOB.node_id], consistent=True)
+    assert found == {node: StoredProjection(projection, "1") for node, projection in folded.items()}
+    assert stores.customers.projections([], consistent=False) == {}
+    assert stores.customers.save_projections([]) == frozenset()
+
+
+def test_a_stale_projection_stops_no_other(stores: Stores) -> None:
+    """New, replaced and stale ones in one batch: only the stale are told, and only they are unchanged."""
+    mine, later = fold(Projection(), [event("m1")]), fold(Projection(), [event("m1"), event("m2")])
+    assert save(stores, mine, "1", "")
+    assert save(stores, mine, "1", "", BOB)
+    changes = [
+        ProjectionChange(APP.node_id, mine, "5", ""),
+        ProjectionChange(BOB.node_id, later, "5", "0"),
+        ProjectionChange(ANN.node_id, later, "5", "1"),
+    ]
+    assert stores.customers.save_projections(changes) == {BOB.node_id}
+    found = stores.customers.projections([ANN.node_id, BOB.node_id, APP.node_id], consistent=True)
+    assert {node: (p.projection, p.watermark) for node, p in found.items()} == {
+        ANN.node_id: (later, "5"),
+        BOB.node_id: (mine, "1"),
+        APP.node_id: (mine, "5"),
+    }
+
+
+def test_words_by_hand_are_kept_by_the_latest(stores: Stores) -> None:
+    """What staff said last of a pair stands, however the words arrive, also within one batch."""
+
+    def word(at: float, rule: str) -> Edge:
+        return Edge(ANN, APP, minutes(at), MessageId(f"w{at}"), rule, "staff", Trust.HIGH)
+
+    stores.customers.propose([word(2, EXCLUDE), word(3, RELEASE), word(1, INCLUDE)])
+    for end in (ANN, APP):
+        assert [e.rule for e in stores.customers.head(end.node_id, consistent=True).edges] == [RELEASE]
+    stores.customers.propose([word(4, SEPARATE)])
+    stores.customers.propose([word(3.5, INCLUDE)])
+    assert list(stores.customers.head(APP.node_id, consistent=True).edges) == [word(4, SEPARATE)]
+
+
+def test_edges_are_proposed_many_at_a_time(stores: Stores) -> None:
+    """Of one pair at different places, of many pairs, and twice the same: each place keeps its earliest."""
+    others = [Identifier("anonymous_id", f"a{number}") for number in range(40)]
+    many = [Edge(ANN, other, minutes(2), MessageId("m2")) for other in others]
+    earlier = [Edge(ANN, other, minutes(1), MessageId("m1")) for other in others[:7]]
+    stores.customers.propose([*many, *earlier, *many])
+    stores.customers.propose(many)
+    expected = {*earlier, *many[7:]}
+    assert set(stores.customers.head(ANN.node_id, consistent=True).edges) == expected
+    assert {edge for o in others for edge in stores.customers.head(o.node_id, consistent=True).edges} == expected
+
+
+def test_the_head_of_a_crowded_node_has_an_end(stores: Stores) -> None:
+    """Somebody's ten-thousand-fold identifier is read as far as it is known to be one, with all that follows it."""
+    crowd = [Identifier("anonymous_id", f"a{number}") for number in range(MOST_PARTNERS + 10)]
+    stores.customers.propose([Edge(ANN, one, minutes(1), MessageId("m")) for one in crowd])
+    assert save(stores, fold(Projection(), [event("m1")]), "1", "")
+    stores.runs.start(run(), None)
+    head = stores.customers.head(ANN.node_id, consistent=True)
+    assert len({edge.b for edge in head.edges}) == len(head.edges) == MOST_PARTNERS
+    assert (head.watermark, [slot.live for slot in head.slots]) == ("1", [True])
 
 
 # Runs
@@ -463,5 +558,5 @@ def test_a_link_is_found_by_its_code(stores: Stores) -> None:
 
 def test_nodes_are_told_apart(stores: Stores) -> None:
     """What is kept at one node is not seen at another."""
-    stores.customers.save_projection(ANN.node_id, fold(Projection(), [event("m")]), watermark="1", previous="")
+    assert save(stores, fold(Projection(), [event("m")]), "1", "")
     assert stores.customers.head(NodeId("nobody"), consistent=True).projection is None

@@ -16,6 +16,7 @@ from omnicascade.domain.identifiers import identifiers_of
 from omnicascade.domain.projection import Projection, fold
 from omnicascade.usecases.configure_deployment import configure_deployment
 from omnicascade.usecases.manage_journeys import Workshop
+from omnicascade.usecases.store_ports import ProjectionChange
 from tests.benchmarks.calls import NOON, WRITE_KEY
 from tests.benchmarks.canned_aws import CannedTable
 
@@ -47,4 +48,4 @@ def _put_customer(customers: DynamoCustomerStore) -> None:
     at = NOON - timedelta(days=30)
     named = identifiers_of(body, Source("web", "web", "PL"))
     event = Event(MessageId("m"), "identify", "identify", "web", at, at, named, body)
-    customers.save_projection(event.node_id, fold(Projection(), [event]), watermark="1", previous="")
+    customers.save_projections([ProjectionChange(event.node_id, fold(Projection(), [event]), "1", "")])

@@ -95,7 +95,7 @@ class _Road:
         batches = _stream_batches(bodies)
         floor = cpu_per_item(lambda wanted: self._bare.update_item(**wanted), bare)
         self._answer_with(self._canned)
-        record = cpu_per_item(self._record, bodies)
+        record = cpu_per_item(lambda body: self._record([body]), bodies)
         self._answer_with(self._table.answer)
         intake = self._without_stub(lambda: cpu_per_item(lambda one: self._intake(one, None), requests))
         fold = self._without_stub(lambda: cpu_per_item(self._project, batches, per=EVENTS))

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from omnicascade.adapters.memory_stores import MemoryCustomerStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore
+from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
+from omnicascade.usecases.store_ports import ProjectionChange
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Call:
         return f"{self.port}.{self.method}{self._purpose()}"
 
     def _purpose(self) -> str:
-        if (self.port, self.method) == ("events", "add"):
+        if (self.port, self.method) == ("events", "keep"):
             return f" {self.arguments[0].name}"
         if (self.port, self.method) != ("runs", "save"):
             return ""
@@ -65,8 +67,19 @@ class _Watched:
         return call
 
 
+class WatchedEvents(MemoryEventStore):
+    """An event store that has `around` at each event that is added: the table takes them one by one."""
+
+    def __init__(self, around: Around) -> None:
+        super().__init__()
+        self._around = around
+
+    def keep(self, event: Event) -> bool:
+        return self._around(Call("events", "keep", (event,)), lambda: MemoryEventStore.keep(self, event))
+
+
 class WatchedEnds(MemoryCustomerStore):
-    """A customer store that has `around` at each end of an edge: the table takes them in two writes."""
+    """A customer store that has `around` at each end of an edge and each projection: separate writes in the table."""
 
     def __init__(self, around: Around) -> None:
         super().__init__()
@@ -74,3 +87,7 @@ class WatchedEnds(MemoryCustomerStore):
 
     def keep_end(self, edge: Edge, here: NodeId, there: NodeId) -> None:
         self._around(Call("customers", "keep_end"), lambda: MemoryCustomerStore.keep_end(self, edge, here, there))
+
+    def keep_projection(self, change: ProjectionChange) -> bool:
+        call = Call("customers", "keep_projection")
+        return self._around(call, lambda: MemoryCustomerStore.keep_projection(self, change))

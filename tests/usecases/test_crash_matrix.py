@@ -22,8 +22,8 @@ from tests.usecases.world_end import End
 
 WRITES: Mapping[str, frozenset[str]] = {
     "queue": frozenset({"put"}),
-    "events": frozenset({"add"}),
-    "customers": frozenset({"keep_end", "save_projection"}),
+    "events": frozenset({"keep"}),
+    "customers": frozenset({"keep_end", "keep_projection"}),
     "runs": frozenset({"start", "save", "note_message"}),
     "timer": frozenset({"start", "wake", "finish", "refuse"}),
     "links": frozenset({"save"}),

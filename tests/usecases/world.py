@@ -13,7 +13,7 @@ from omnicascade.adapters.link_tokens import LinkTokens
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_senders import MemorySender
-from omnicascade.adapters.memory_stores import MemoryEventStore, MemoryLinkStore, MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryLinkStore, MemoryRunStore
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import ConflictError, UnavailableError
 from omnicascade.domain.journeys.definition import load_definition
@@ -30,7 +30,7 @@ from omnicascade.usecases.record_events import event_of, record_events
 from omnicascade.usecases.send_next_message import TIMER_TOLERANCE, RunClerk, Task
 from tests.fakes.event_queue import MemoryEventQueue
 from tests.usecases.machine import Machine
-from tests.usecases.port_proxy import Around, Call, WatchedEnds, straight, watched
+from tests.usecases.port_proxy import Around, Call, WatchedEnds, WatchedEvents, straight, watched
 from tests.usecases.world_end import End, end_of
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -67,7 +67,7 @@ class World:
         self.now = self.began = NOON
         self.shuffle = shuffle
         self._watching = _Watching()
-        self.events = MemoryEventStore()
+        self.events = WatchedEvents(self._watching)
         self.customers = WatchedEnds(self._watching)
         self.runs = MemoryRunStore(self.customers)
         self.journeys = MemoryConfigurationStore(Deployment())
@@ -219,7 +219,8 @@ class World:
             self.journeys.listing(),
             self.journeys.deployment(),
         )
-        return project_profiles(batch, customers=port(self.customers, "customers"), desk=desk, now=self.now)
+        customers, events = port(self.customers, "customers"), port(self.events, "events")
+        return project_profiles(batch, customers=customers, events=events, desk=desk, now=self.now)
 
     def go_on(self) -> None:
         """One execution that is due goes on: its task times out, or is called."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
-from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import Edge
 from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.moments import epoch_ms, from_ms
-from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
-from omnicascade.usecases.store_ports import Head, Slot
+from omnicascade.usecases.store_ports import MOST_PARTNERS, Head, ProjectionChange, Slot, StoredProjection
+
+_PAGE: Final = MOST_PARTNERS + 100
+"""Items of a head read in one request: all of it, unless the node is crowded."""
 
 
 class DynamoCustomerStore:
@@ -26,9 +28,9 @@ class DynamoCustomerStore:
         self._table = table
 
     def head(self, node: NodeId, *, consistent: bool) -> Head:
-        """See `CustomerStore.head`. Cost: one query, 0.5 or 1 read unit per 4 KB."""
+        """See `CustomerStore.head`. Cost: one query, 0.5 or 1 read unit per 4 KB; two if crowded."""
         projection, watermark, edges, slots = None, "", list[Edge](), list[Slot]()
-        for item in self._table.query(node, keys.HEAD_PREFIX, consistent=consistent):
+        for item in self._head_items(node, consistent=consistent):
             sk = item["sk"]["S"]
             if sk == keys.PROJECTION:
                 projection, watermark = load_projection(item["state"]["S"]), item["seq"]["S"]
@@ -37,6 +39,27 @@ class DynamoCustomerStore:
             elif sk.startswith(keys.SLOT_PREFIX):
                 slots.append(slot_from(item))
         return Head(node, projection, watermark, edges, slots)
+
+    def _head_items(self, node: NodeId, *, consistent: bool) -> Iterator[Item]:
+        """All items of a head; edges stand before the rest, so that those of a crowded node must be jumped over."""
+        others = set[str]()
+        for item in self._table.query(node, keys.HEAD_PREFIX, consistent=consistent, page=_PAGE):
+            if item["sk"]["S"].startswith(keys.EDGE_PREFIX):
+                others.add(keys.edge_partner(item["sk"]["S"]))
+                if len(others) > MOST_PARTNERS:
+                    break
+            yield item
+        else:
+            return
+        yield from self._table.query_from(node, keys.PROJECTION, keys.HEAD_END, consistent=consistent)
+
+    def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
+        """See `CustomerStore.projections`. Cost: one request per 100, 0.5 or 1 read unit per 4 KB of each."""
+        items = self._table.get_many([(node, keys.PROJECTION) for node in nodes], consistent=consistent)
+        return {
+            NodeId(item["pk"]["S"]): StoredProjection(load_projection(item["state"]["S"]), item["seq"]["S"])
+            for item in items
+        }
 
     def propose(self, edges: Collection[Edge]) -> None:
         """See `CustomerStore.propose`. Cost: 2 write units an edge.
@@ -53,20 +76,23 @@ class DynamoCustomerStore:
                 except ConditionFailedError:
                     continue
 
-    def save_projection(self, node: NodeId, projection: Projection, *, watermark: str, previous: str) -> None:
-        """See `CustomerStore.save_projection`. Cost: 1 write unit per KB."""
-        item = {
-            "pk": text(node),
-            "sk": text(keys.PROJECTION),
-            "seq": text(watermark),
-            "state": text(dump_projection(projection)),
-        }
-        condition = "seq = :previous" if previous else "attribute_not_exists(pk)"
-        values = {":previous": text(previous)} if previous else None
-        try:
-            self._table.put(item, condition, values)
-        except ConditionFailedError as error:
-            raise StaleWriteError(f"the projection of {node} changed since it was read") from error
+    def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
+        """See `CustomerStore.save_projections`. Cost: 1 write unit per KB of each."""
+        stale = set[NodeId]()
+        for change in changes:
+            item = {
+                "pk": text(change.node),
+                "sk": text(keys.PROJECTION),
+                "seq": text(change.watermark),
+                "state": text(dump_projection(change.projection)),
+            }
+            condition = "seq = :previous" if change.previous else "attribute_not_exists(pk)"
+            values = {":previous": text(change.previous)} if change.previous else None
+            try:
+                self._table.put(item, condition, values)
+            except ConditionFailedError:
+                stale.add(change.node)
+        return frozenset(stale)
 
 
 def _edge_item(edge: Edge, here: Identifier, there: Identifier) -> Item:

@@ -69,12 +69,37 @@ class Table:
             request["ExpressionAttributeValues"] = values
         self._call(self._client.put_item, **request)
 
-    def query(self, pk: str, prefix: str, *, consistent: bool = True) -> Iterator[Item]:
-        """Items of a partition whose sort key begins with a prefix, in order, all pages."""
+    def delete(self, pk: str, sk: str) -> None:
+        """Delete an item, if it is there; cost: 1 write unit per KB."""
+        self._call(self._client.delete_item, TableName=self.name, Key={"pk": text(pk), "sk": text(sk)})
+
+    def delete_many(self, keys: Sequence[tuple[str, str]]) -> None:
+        """Delete items, those that are there; each key once. Cost: one request per 25; write units as `put`."""
+        for start in range(0, len(keys), 25):
+            wanted: Any = [
+                {"DeleteRequest": {"Key": {"pk": text(pk), "sk": text(sk)}}} for pk, sk in keys[start : start + 25]
+            ]
+            while wanted:
+                request: Any = {self.name: wanted}
+                answer = self._call(self._client.batch_write_item, RequestItems=request)
+                wanted = answer.get("UnprocessedItems", {}).get(self.name, [])
+
+    def query(self, pk: str, prefix: str, *, consistent: bool = True, page: int | None = None) -> Iterator[Item]:
+        """Items of a partition whose sort key begins with a prefix, in order, all pages; `page` items a request."""
         yield from self._pages(
             TableName=self.name,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
             ExpressionAttributeValues={":pk": text(pk), ":prefix": text(prefix)},
+            ConsistentRead=consistent,
+            **({"Limit": page} if page else {}),
+        )
+
+    def query_from(self, pk: str, first: str, last: str, *, consistent: bool = True) -> Iterator[Item]:
+        """Items of a partition whose sort key lies between two, both included, in order, all pages."""
+        yield from self._pages(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues={":pk": text(pk), ":first": text(first), ":last": text(last)},
             ConsistentRead=consistent,
         )
 
@@ -87,13 +112,13 @@ class Table:
             if count == limit:
                 return
 
-    def get_many(self, keys: Sequence[tuple[str, str]]) -> list[Item]:
-        """Items by key (consistent), in no order; absent ones are left out. Cost: one request per 100."""
+    def get_many(self, keys: Sequence[tuple[str, str]], *, consistent: bool = True) -> list[Item]:
+        """Items by key, in no order; absent ones are left out. Cost: one request per 100; read units as `get`."""
         found: list[Item] = []
         for start in range(0, len(keys), 100):
             wanted: Any = [{"pk": text(pk), "sk": text(sk)} for pk, sk in keys[start : start + 100]]
             while wanted:
-                request: Any = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+                request: Any = {self.name: {"Keys": wanted, "ConsistentRead": consistent}}
                 answer = self._call(self._client.batch_get_item, RequestItems=request)
                 found += answer["Responses"].get(self.name, [])
                 wanted = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])

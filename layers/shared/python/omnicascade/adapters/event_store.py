@@ -10,6 +10,7 @@ from heapq import merge
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
 from omnicascade.contracts import TIMELINE_INDEX
+from omnicascade.domain.errors import OmnicascadeError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
@@ -30,6 +31,23 @@ class DynamoEventStore:
             return False
         return True
 
+    def add_all(self, events: Sequence[Event]) -> int:
+        """See `EventStore.add_all`."""
+        added, failure = 0, None
+        for event in events:
+            try:
+                added += self.add(event)
+            except OmnicascadeError as error:
+                failure = error
+        if failure:
+            raise failure
+        return added
+
+    def remove(self, events: Collection[Event]) -> None:
+        """See `EventStore.remove`. Cost: as for writing each."""
+        for event in events:
+            self._table.delete(event.node_id, keys.event_key(event.message_id))
+
     def timeline(
         self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
     ) -> Page:
@@ -46,9 +64,7 @@ class DynamoEventStore:
         events = [event_from(found[_key(p)]) for p in page if _key(p) in found]
         return Page(events, keys.cursor(*_place(page[-1])) if len(places) > limit else None)
 
-    def _places(
-        self, node: NodeId, limit: int, after: tuple[str, str] | None, *, oldest_first: bool
-    ) -> list[Item]:
+    def _places(self, node: NodeId, limit: int, after: tuple[str, str] | None, *, oldest_first: bool) -> list[Item]:
         values, beyond = {":pk": text(node)}, ""
         if after:
             at, last = after

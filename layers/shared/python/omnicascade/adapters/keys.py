@@ -8,6 +8,8 @@
     run         node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
     message     M#<provider id>  M                              Get by the provider's id
     link        L#<code>         L                              Get by the code of the URL; expires
+    receipt     ERASURES         <erasure id>                   Get by the erasure's id; expires
+    order       ERASED           <erasure id>                   Query from a moment on, by age; expires
     source      CONFIG           SOURCE#<sha256 of write key>   Get by write key; Query begins_with for the list
     deployment  CONFIG           DEPLOYMENT                     Get
     index       CONFIG           JOURNEYS                       Get: name, version and events of every journey
@@ -23,7 +25,7 @@ import hashlib
 import re
 from typing import Final
 
-from omnicascade.contracts import EVENT_KEY_PREFIX, LINK_KEY_PREFIX
+from omnicascade.contracts import ERASED_PARTITION, EVENT_KEY_PREFIX, LINK_KEY_PREFIX
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
@@ -33,11 +35,15 @@ HEAD_PREFIX: Final = "H#"
 PROJECTION: Final = "H#P"
 EDGE_PREFIX: Final = "H#L#"
 SLOT_PREFIX: Final = "H#S#"
+HEAD_END: Final = "H#~"
+"""Behind every item of a head."""
 CONFIG: Final = "CONFIG"
 DEPLOYMENT: Final = "DEPLOYMENT"
 JOURNEY_INDEX: Final = "JOURNEYS"
 SOURCE_PREFIX: Final = "SOURCE#"
 TEMPLATE_PREFIX: Final = "TEMPLATE#"
+RECEIPTS: Final = "ERASURES"
+ORDERS: Final = ERASED_PARTITION
 MESSAGE: Final = "M"
 LINK: Final = "L"
 
@@ -89,6 +95,11 @@ def read_cursor(text: str) -> tuple[str, str]:
 def edge_key(other: NodeId, place: str) -> str:
     """`H#L#<other node>#<place>`; `Edge.place` tells which proposals of a pair replace each other."""
     return f"{EDGE_PREFIX}{other}#{place}"
+
+
+def edge_partner(sk: str) -> str:
+    """The other node of an edge's key."""
+    return sk.removeprefix(EDGE_PREFIX).partition("#")[0]
 
 
 def slot_key(journey: str, key: str | None) -> str:

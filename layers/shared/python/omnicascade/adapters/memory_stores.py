@@ -6,13 +6,13 @@ same in both; one contract suite asks both. Not for several threads at a time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 
 from omnicascade.adapters import keys
-from omnicascade.domain.errors import NotFoundError, StaleWriteError
+from omnicascade.domain.errors import NotFoundError, OmnicascadeError, StaleWriteError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
@@ -20,7 +20,33 @@ from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.project_profiles import Arrival
-from omnicascade.usecases.store_ports import Head, Page, SentMessage, Slot, StoredRun
+from omnicascade.usecases.store_ports import (
+    MOST_PARTNERS,
+    Head,
+    Page,
+    ProjectionChange,
+    SentMessage,
+    Slot,
+    StoredProjection,
+    StoredRun,
+)
+
+
+def each[Given, Answer](given: Iterable[Given], do: Callable[[Given], Answer]) -> list[Answer]:
+    """Do something with each, also after a failure.
+
+    Raises:
+        OmnicascadeError: the last failure, when all were tried.
+    """
+    answers, failure = list[Answer](), None
+    for one in given:
+        try:
+            answers.append(do(one))
+        except OmnicascadeError as error:
+            failure = error
+    if failure:
+        raise failure
+    return answers
 
 
 class MemoryEventStore:
@@ -37,12 +63,25 @@ class MemoryEventStore:
 
     def add(self, event: Event) -> bool:
         """See `EventStore.add`."""
+        return self.keep(event)
+
+    def add_all(self, events: Sequence[Event]) -> int:
+        """See `EventStore.add_all`."""
+        return sum(each(events, self.keep))
+
+    def keep(self, event: Event) -> bool:
+        """One of the writes of `add_all`; apart, so that a test can let a process die between them."""
         place = (event.node_id, keys.event_key(event.message_id))
         if place in self._events:
             return False
         self._events[place] = event
         self.stream.append(Arrival(event, f"{next(self._sequence):021d}"))
         return True
+
+    def remove(self, events: Collection[Event]) -> None:
+        """See `EventStore.remove`."""
+        for event in events:
+            self._events.pop((event.node_id, keys.event_key(event.message_id)), None)
 
     def timeline(
         self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
@@ -97,13 +136,20 @@ class MemoryCustomerStore:
         """See `CustomerStore.head`; always consistent."""
         del consistent
         held = self._nodes.get(node, _Node())
-        return Head(node, held.projection, held.watermark, tuple(held.edges.values()), tuple(held.slots.values()))
+        others = set(sorted({there for there, _ in held.edges})[:MOST_PARTNERS])
+        edges = tuple(edge for (there, _), edge in sorted(held.edges.items()) if there in others)
+        return Head(node, held.projection, held.watermark, edges, tuple(held.slots.values()))
+
+    def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
+        """See `CustomerStore.projections`; always consistent."""
+        del consistent
+        held = {node: self._nodes[node] for node in nodes if node in self._nodes}
+        return {n: StoredProjection(one.projection, one.watermark) for n, one in held.items() if one.projection}
 
     def propose(self, edges: Collection[Edge]) -> None:
         """See `CustomerStore.propose`."""
-        for edge in edges:
-            self.keep_end(edge, edge.b.node_id, edge.a.node_id)
-            self.keep_end(edge, edge.a.node_id, edge.b.node_id)
+        ends = [(edge, here, there) for edge in edges for here, there in ((edge.b, edge.a), (edge.a, edge.b))]
+        each(ends, lambda end: self.keep_end(end[0], end[1].node_id, end[2].node_id))
 
     def keep_end(self, edge: Edge, here: NodeId, there: NodeId) -> None:
         """One of the two writes that an edge takes; apart, so that a test can let a process die between them."""
@@ -111,11 +157,18 @@ class MemoryCustomerStore:
         if held is None or edge.outranks(held):
             self.at(here).edges[there, edge.place] = edge
 
-    def save_projection(self, node: NodeId, projection: Projection, *, watermark: str, previous: str) -> None:
-        """See `CustomerStore.save_projection`."""
-        if self.at(node).watermark != previous:
-            raise StaleWriteError(f"the projection of {node} changed since it was read")
-        self.at(node).projection, self.at(node).watermark = projection, watermark
+    def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
+        """See `CustomerStore.save_projections`."""
+        kept = each(changes, self.keep_projection)
+        return frozenset(change.node for change, done in zip(changes, kept, strict=True) if not done)
+
+    def keep_projection(self, change: ProjectionChange) -> bool:
+        """One of the writes of `save_projections`: False when the change is stale."""
+        held = self.at(change.node)
+        if held.watermark != change.previous:
+            return False
+        held.projection, held.watermark = change.projection, change.watermark
+        return True
 
     def at(self, node: NodeId) -> _Node:
         """Everything kept at a node; for the stores of this module."""

@@ -1,26 +1,34 @@
 """Fold a batch of stored events into the projections, then let journeys react to each.
 
-The order is what makes a crash harmless: edges first, then the projection with its watermark, then the reactions, each
-of which may be repeated. A batch that is delivered again folds nothing twice and repairs whatever was left undone.
+The order is what makes a crash harmless: edges first, then the projections with their watermarks, then the reactions,
+each of which may be repeated. A batch that is delivered again folds nothing twice and repairs whatever was left undone.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge, edges_of
+from omnicascade.domain.identity_rules import IdentityRules
+from omnicascade.domain.moments import epoch_ms
 from omnicascade.domain.projection import Projection, fold
 from omnicascade.usecases.move_runs import ATTEMPTS, JourneyDesk
-from omnicascade.usecases.store_ports import CustomerStore, Head
+from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, StoredProjection
 
 _SEQUENCE_DIGITS = 40
 """DynamoDB's sequence numbers have 21 to 40 digits; padded, their text sorts as the numbers do."""
+
+MOST_LINKED: Final = 64
+"""Edges that one projection remembers as stored, the latest used; those forgotten cost a write that changes nothing."""
+
+_NOTHING: Final = StoredProjection(Projection(), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +47,34 @@ class BatchFailure:
     error: OmnicascadeError
 
 
+type Watch = Callable[[Sequence[Edge]], None]
+"""Told which edges a batch proposed that were not known to be stored; must not raise."""
+
+
 def project_profiles(
-    arrivals: Sequence[Arrival], *, customers: CustomerStore, desk: JourneyDesk, now: datetime
+    arrivals: Sequence[Arrival],
+    *,
+    customers: CustomerStore,
+    events: EventStore,
+    desk: JourneyDesk,
+    now: datetime,
+    watch: Watch | None = None,
 ) -> BatchFailure | None:
     """Handle a batch in stream order; None when all of it is done.
 
-    What stands before a failure is not delivered again, so it is reacted to, even where a later fold failed.
+    What stands before a failure is not delivered again, so it is reacted to, even where a later fold failed. An event
+    that an erasure has overtaken is deleted, and nobody reacts to it.
     """
-    by_node: defaultdict[NodeId, list[Arrival]] = defaultdict(list)
+    folding = _Folding(customers, events, desk.deployment.identity)
+    failed = folding.run(arrivals)
+    if watch and folding.proposed:
+        watch(list(folding.proposed.values()))
     for arrival in arrivals:
-        by_node[arrival.event.node_id].append(arrival)
-    not_folded: dict[NodeId, OmnicascadeError] = {}
-    for node, own in by_node.items():
-        try:
-            _fold_in(node, own, customers)
-        except OmnicascadeError as error:
-            not_folded[node] = error
-    for arrival in arrivals:
-        failure = not_folded.get(arrival.event.node_id)
-        if failure:
-            return BatchFailure(arrival.sequence, failure)
+        node = arrival.event.node_id
+        if node in failed:
+            return BatchFailure(arrival.sequence, failed[node])
+        if _overtaken(arrival.event, folding.projections.get(node)):
+            continue
         try:
             desk.react(arrival.event, now)
         except OmnicascadeError as error:
@@ -66,35 +82,122 @@ def project_profiles(
     return None
 
 
-def _fold_in(node: NodeId, arrivals: Sequence[Arrival], customers: CustomerStore) -> None:
-    head = customers.head(node, consistent=False)
-    for _ in range(ATTEMPTS):
-        new = [arrival for arrival in arrivals if _padded(arrival.sequence) > head.watermark]
-        if not new:
-            return
-        customers.propose(_unknown_edges(head, new))
-        projection = fold(head.projection or Projection(), (arrival.event for arrival in new))
-        watermark = max(_padded(arrival.sequence) for arrival in new)
+type _ByNode = Mapping[NodeId, Sequence[Arrival]]
+
+
+@dataclass(slots=True)
+class _Folding:
+    """One batch on its way into the projections.
+
+    Attributes:
+        projections: as they are stored now, of the nodes that are done.
+        proposed: the edges that were not known to be stored, by pair and place.
+    """
+
+    customers: CustomerStore
+    events: EventStore
+    rules: IdentityRules
+    projections: dict[NodeId, Projection] = field(default_factory=dict[NodeId, Projection])
+    proposed: dict[tuple[object, ...], Edge] = field(default_factory=dict[tuple[object, ...], Edge])
+
+    def run(self, arrivals: Sequence[Arrival]) -> Mapping[NodeId, OmnicascadeError]:
+        """Fold all nodes together; where that fails, one by one up to the first that fails, which is returned.
+
+        All that arrived after that one is delivered again, so nothing behind it has to be tried.
+        """
+        by_node: defaultdict[NodeId, list[Arrival]] = defaultdict(list)
+        for arrival in arrivals:
+            by_node[arrival.event.node_id].append(arrival)
         try:
-            customers.save_projection(node, projection, watermark=watermark, previous=head.watermark)
-        except StaleWriteError:
-            head = customers.head(node, consistent=True)
-            continue
-        return
-    raise StaleWriteError(f"the projection of {node} keeps changing")
+            self._fold(by_node)
+        except OmnicascadeError:
+            for node, own in by_node.items():
+                try:
+                    self._fold({node: own})
+                except OmnicascadeError as error:
+                    return {node: error}
+        return {}
+
+    def _fold(self, by_node: _ByNode) -> None:
+        left = by_node
+        for attempt in range(ATTEMPTS):
+            held = self.customers.projections(left.keys(), consistent=attempt > 0)
+            changes = [self._change(node, own, held.get(node, _NOTHING)) for node, own in left.items()]
+            stale = self._store([change for change in changes if change])
+            left = {node: left[node] for node in stale}
+            if not left:
+                self._remove_overtaken(by_node)
+                return
+        raise StaleWriteError(f"the projections of {', '.join(sorted(left))} keep changing")
+
+    def _change(self, node: NodeId, own: Sequence[Arrival], stored: StoredProjection) -> _Change | None:
+        """What these arrivals change; None when all of them are in the projection."""
+        self.projections[node] = stored.projection
+        new = [arrival.event for arrival in own if _padded(arrival.sequence) > stored.watermark]
+        if not new:
+            return None
+        edges, linked = _link(stored.projection, new, self.rules)
+        projection = replace(fold(stored.projection, new), linked=linked)
+        watermark = max(_padded(arrival.sequence) for arrival in own)
+        return _Change(edges, ProjectionChange(node, projection, watermark, stored.watermark))
+
+    def _store(self, changes: Sequence[_Change]) -> frozenset[NodeId]:
+        edges = [edge for change in changes for edge in change.edges]
+        if edges:
+            self.customers.propose(edges)
+        stale = self.customers.save_projections([change.projection for change in changes])
+        for change in changes:
+            self.projections[change.projection.node] = change.projection.projection
+        self.proposed |= {_pair_and_place(edge): edge for edge in edges}
+        return stale
+
+    def _remove_overtaken(self, by_node: _ByNode) -> None:
+        overtaken = [
+            arrival.event
+            for node, own in by_node.items()
+            for arrival in own
+            if _overtaken(arrival.event, self.projections.get(node))
+        ]
+        if overtaken:
+            self.events.remove(overtaken)
 
 
-def _unknown_edges(head: Head, arrivals: Sequence[Arrival]) -> list[Edge]:
-    """The edges these events propose that are not stored from an event as early: one per pair and rule."""
-    known = {(edge.a, edge.b, edge.place): edge for edge in head.edges}
+@dataclass(frozen=True, slots=True)
+class _Change:
+    edges: Sequence[Edge]
+    projection: ProjectionChange
+
+
+def _link(projection: Projection, events: Sequence[Event], rules: IdentityRules) -> tuple[list[Edge], dict[str, int]]:
+    """The edges these events propose that are not known to be stored from an earlier event, one per pair and place;
+    and all that are known to be stored once these are."""
+    linked = dict(projection.linked)
     fresh: dict[tuple[object, ...], Edge] = {}
-    for arrival in arrivals:
-        for edge in edges_of(arrival.event):
-            pair = (edge.a, edge.b, edge.place)
-            held = fresh.get(pair) or known.get(pair)
-            if held is None or edge.outranks(held):
-                fresh[pair] = edge
-    return list(fresh.values())
+    for event in events:
+        for edge in edges_of(event, rules):
+            pair = _pair_and_place(edge)
+            held = fresh.get(pair)
+            if held is not None and not edge.outranks(held):
+                continue
+            place, at = f"{edge.b.node_id}#{edge.place}", epoch_ms(edge.at)
+            known = None if edge.by_hand else linked.pop(place, None)
+            if known is not None and known < at:
+                linked[place] = known
+                continue
+            fresh[pair] = edge
+            if not edge.by_hand:
+                linked[place] = at
+    return list(fresh.values()), dict(list(linked.items())[-MOST_LINKED:])
+
+
+def _pair_and_place(edge: Edge) -> tuple[object, ...]:
+    return (edge.a, edge.b, edge.place)
+
+
+def _overtaken(event: Event, projection: Projection | None) -> bool:
+    """Whether the customer was erased after this event was received: it must not stay."""
+    erased = projection.erased_ms if projection else None
+    return erased is not None and epoch_ms(event.received_at) <= erased
 
 
 def _padded(sequence: str) -> str:

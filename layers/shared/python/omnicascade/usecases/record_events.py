@@ -1,6 +1,6 @@
 """Store accepted calls as events: normalise who they name, put each once."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from omnicascade.domain.deployment import Source
@@ -13,26 +13,46 @@ from omnicascade.usecases.ports import Envelope
 from omnicascade.usecases.store_ports import EventStore
 
 
-def record_events(envelope: Envelope, events: EventStore) -> int:
+def record_events(envelope: Envelope, events: EventStore, rules: IdentityRules = DEFAULT_RULES) -> int:
     """Store every call of an envelope; returns how many were new. Repeating it changes nothing.
 
     Raises:
         OmnicascadeError: some call could not be stored; all others were tried. Repeat the envelope.
     """
-    added, failure = 0, None
-    for call in envelope.calls:
-        try:
-            added += events.add(event_of(call, envelope))
-        except OmnicascadeError as error:
-            failure = error
-    if failure:
-        raise failure
-    return added
+    return events.add_all(events_of(envelope, rules))
+
+
+def record_together[Name: Hashable](
+    messages: Mapping[Name, Sequence[Event]], events: EventStore
+) -> Mapping[Name, OmnicascadeError]:
+    """Store the events of several messages in as few requests as possible; returns the messages to deliver again.
+
+    Where something was not stored, each message is tried alone, so that it is told apart from the others.
+    """
+    try:
+        events.add_all([event for batch in messages.values() for event in batch])
+    except OmnicascadeError as error:
+        if len(messages) == 1:
+            return dict.fromkeys(messages, error)
+        failed: dict[Name, OmnicascadeError] = {}
+        for name, batch in messages.items():
+            failed |= record_together({name: batch}, events)
+        return failed
+    return {}
+
+
+def events_of(envelope: Envelope, rules: IdentityRules = DEFAULT_RULES) -> list[Event]:
+    """The events that an envelope's calls are."""
+    source = Source(envelope.source, "", envelope.default_region, envelope.shared_device)
+    return [_event(call, envelope, source, rules) for call in envelope.calls]
 
 
 def event_of(call: Mapping[str, Any], envelope: Envelope, rules: IdentityRules = DEFAULT_RULES) -> Event:
     """The event that a call accepted by the intake is."""
-    source = Source(envelope.source, "", envelope.default_region, envelope.shared_device)
+    return _event(call, envelope, Source(envelope.source, "", envelope.default_region, envelope.shared_device), rules)
+
+
+def _event(call: Mapping[str, Any], envelope: Envelope, source: Source, rules: IdentityRules) -> Event:
     kind = str(call["type"])
     return Event(
         message_id=MessageId(call["messageId"]),

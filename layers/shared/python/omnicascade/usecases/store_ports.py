@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from omnicascade.domain.deployment import Deployment
@@ -37,6 +37,20 @@ class EventStore(Protocol):
         Raises:
             UnavailableError: not stored; the caller must try again.
         """
+        ...
+
+    def add_all(self, events: Sequence[Event]) -> int:
+        """Store each of several events once, as `add` does; returns how many were new.
+
+        Not all or none: a process that dies on the way leaves some of them stored.
+
+        Raises:
+            OmnicascadeError: one of them at least was not stored, all others were tried. May be repeated as a whole.
+        """
+        ...
+
+    def remove(self, events: Collection[Event]) -> None:
+        """Delete these events; one that is not there is no fault."""
         ...
 
     def timeline(
@@ -80,22 +94,62 @@ class Head:
     slots: Sequence[Slot] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class StoredProjection:
+    """A projection as it is stored; `watermark` changes with every write of it."""
+
+    projection: Projection
+    watermark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionChange:
+    """A projection to be stored in place of one that was read.
+
+    Attributes:
+        node: whose.
+        projection: the new one.
+        watermark: kept beside it; never empty, and another one than before.
+        previous: the watermark that was read; empty when there was no projection.
+    """
+
+    node: NodeId
+    projection: Projection
+    watermark: str
+    previous: str
+
+
+MOST_PARTNERS: Final = 1_100
+"""Others to which `CustomerStore.head` tells the edges of one node: enough to know that it is crowded
+(`IdentityRules.max_identifiers`, 1,000 at most), and an end to what reading an identifier of ten thousand costs."""
+
+
 class CustomerStore(Protocol):
     """Projections and edges, by node."""
 
     def head(self, node: NodeId, *, consistent: bool) -> Head:
-        """Read a node; an unknown one is an empty head."""
+        """Read a node; an unknown one is an empty head. Edges to more than `MOST_PARTNERS` others are left out."""
+        ...
+
+    def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
+        """The projections of some nodes; those that have none are left out."""
         ...
 
     def propose(self, edges: Collection[Edge]) -> None:
-        """Store edges, each at both of its ends. May be repeated; an edge keeps its earliest event."""
-        ...
-
-    def save_projection(self, node: NodeId, projection: Projection, *, watermark: str, previous: str) -> None:
-        """Replace a projection that was read at watermark `previous`.
+        """Store edges, each at both of its ends. May be repeated; `Edge.outranks` tells which of two is kept.
 
         Raises:
-            StaleWriteError: another writer was first; read again.
+            OmnicascadeError: some end at least was not stored, all others were tried. May be repeated as a whole.
+        """
+        ...
+
+    def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
+        """Replace projections, each only if it still is the one that was read; at most one change a node.
+
+        Returns the nodes where another writer was first: nothing changed there, read them again.
+
+        Raises:
+            OmnicascadeError: some change at least was not stored, all others were tried. The caller reads again.
         """
         ...
 

@@ -6,7 +6,7 @@ from typing import Any
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
-from omnicascade.adapters.event_store import event_from
+from omnicascade.adapters.event_store import DynamoEventStore, event_from
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
@@ -22,6 +22,7 @@ class Projector:
     def __init__(self, settings: Settings) -> None:
         table = Table(client("dynamodb"), settings.table)
         self._customers = DynamoCustomerStore(table)
+        self._events = DynamoEventStore(table)
         self._runs = DynamoRunStore(table)
         self._configuration = DynamoConfigurationStore(table)
         self._timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
@@ -40,4 +41,4 @@ class Projector:
             Arrival(event_from(record["dynamodb"]["NewImage"]), record["dynamodb"]["SequenceNumber"])
             for record in records
         ]
-        return project_profiles(arrivals, customers=self._customers, desk=desk, now=now())
+        return project_profiles(arrivals, customers=self._customers, events=self._events, desk=desk, now=now())
