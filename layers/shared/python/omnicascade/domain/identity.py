@@ -117,14 +117,19 @@ class Component:
         accepted: the edges that hold between members.
         refused: proposals that touch a member and do not hold.
         by_hand: what staff said of a member: the latest word of each pair.
-        merges: how often customers that existed before were joined into this one.
+        merging: the accepted edges that joined two customers who existed before.
     """
 
     members: frozenset[NodeId]
     accepted: tuple[Edge, ...] = ()
     refused: tuple[Refusal, ...] = ()
     by_hand: tuple[Edge, ...] = ()
-    merges: int = 0
+    merging: tuple[Edge, ...] = ()
+
+    @property
+    def merges(self) -> int:
+        """How often customers that existed before were joined into this one."""
+        return len(self.merging)
 
 
 def edges_of(event: Event, rules: IdentityRules = DEFAULT_RULES) -> tuple[Edge, ...]:
@@ -190,7 +195,7 @@ class _Group:
     members: dict[NodeId, str]
     counts: Counter[str]
     since: datetime | None
-    merges: int = 0
+    merging: list[Edge] = field(default_factory=list[Edge])
 
     @classmethod
     def of(cls, identifier: Identifier, since: datetime | None) -> _Group:
@@ -255,7 +260,7 @@ class Resolution:
             accepted=tuple(e for e in self.accepted if e.a.node_id in members),
             refused=tuple(r for r in self.refused if touches(r.edge)),
             by_hand=tuple(e for e in self.by_hand if touches(e)),
-            merges=group.merges if group else 0,
+            merging=tuple(group.merging) if group else (),
         )
 
     def components(self, nodes: Iterable[NodeId]) -> Iterator[Component]:
@@ -283,7 +288,7 @@ class Resolution:
                 accepted=tuple(accepted.get(home, ())),
                 refused=tuple(refused.get(home, ())),
                 by_hand=tuple(by_hand.get(home, ())),
-                merges=group.merges if group else 0,
+                merging=tuple(group.merging) if group else (),
             )
 
     def _homes(self, edge: Edge) -> set[_Group | NodeId]:
@@ -324,12 +329,13 @@ class Resolution:
         if left is right:
             return
         kept, added = (left, right) if len(left.members) >= len(right.members) else (right, left)
-        both_existed = left.existed_before(edge.at) and right.existed_before(edge.at)
+        if left.existed_before(edge.at) and right.existed_before(edge.at):
+            kept.merging.append(edge)
+        kept.merging += added.merging
         kept.counts.update(added.counts)
         if edge.renames:
             kept.counts["user_id"] -= 1  # the new name replaces the old one
         kept.members.update(added.members)
-        kept.merges += added.merges + both_existed
         kept.since = min((s for s in (kept.since, added.since) if s), default=None)
         self.groups.update(dict.fromkeys(added.members, kept))
 
@@ -390,7 +396,7 @@ def _refusal(
     if len(left.members) + len(right.members) > rules.max_identifiers:
         return Refusal(edge, "identifiers", f"a customer has at most {rules.max_identifiers} identifiers")
     both_existed = left.existed_before(edge.at) and right.existed_before(edge.at)
-    if left.merges + right.merges + both_existed > rules.max_merges:
+    if len(left.merging) + len(right.merging) + both_existed > rules.max_merges:
         return Refusal(edge, "merges", f"a customer is joined from others at most {rules.max_merges} times")
     return _limit_refusal(left, right, edge, rules, known_since)
 

@@ -11,7 +11,7 @@ from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Res
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
-from omnicascade.usecases.store_ports import CustomerStore, Head, Slot
+from omnicascade.usecases.store_ports import Head, HeadReader, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,19 @@ class Customer:
 
 
 def find_customer(
-    node: NodeId, customers: CustomerStore, rules: IdentityRules, *, consistent: bool = True
+    node: NodeId, customers: HeadReader, rules: IdentityRules, *, consistent: bool = True
 ) -> Customer | None:
-    """The customer of a node, or None when no event ever named it.
+    """The customer of a node, or None when no event ever named it. Cost: see `component_around`."""
+    component, heads = component_around(node, customers, rules, consistent=consistent)
+    members = [heads[member] for member in component.members]
+    slots = [slot for head in members for slot in head.slots]
+    return customer_of(component, {head.node: head.projection for head in members if head.projection}, slots)
+
+
+def component_around(
+    node: NodeId, heads_of: HeadReader, rules: IdentityRules, *, consistent: bool
+) -> tuple[Component, Mapping[NodeId, Head]]:
+    """Who is together with a node, and all that was read to know it: every member's head, and some others'.
 
     Only along edges that hold does the walk go on: an identifier that ten thousand strangers share leads to one of them
     at most. What is refused with a stranger unread would be refused with all that the stranger brings along, so nobody
@@ -45,16 +55,13 @@ def find_customer(
     ahead = {node}
     resolution = Resolution(rules, {})
     while ahead:
-        heads |= {here: customers.head(here, consistent=consistent) for here in sorted(ahead)}
+        heads |= {here: heads_of.head(here, consistent=consistent) for here in sorted(ahead)}
         edges = [edge for head in heads.values() for edge in head.edges]
         projections = [head.projection for head in heads.values() if head.projection]
         resolution = Resolution.of(edges, known_since(projections, edges), rules)
         leading = [*resolution.accepted, *(r.edge for r in resolution.refused if r.hangs_on_age)]
         ahead = {end.node_id for edge in leading for end in (edge.a, edge.b)} - heads.keys()
-    component = resolution.component(node)
-    members = [heads[member] for member in component.members]
-    slots = [slot for head in members for slot in head.slots]
-    return customer_of(component, {head.node: head.projection for head in members if head.projection}, slots)
+    return resolution.component(node), heads
 
 
 def customer_of(
