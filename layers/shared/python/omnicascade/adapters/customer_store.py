@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -75,6 +76,14 @@ class DynamoCustomerStore:
                     self._table.put(item, f"attribute_not_exists(pk) OR {outranked}", {":ord": item["ord"]})
                 except ConditionFailedError:
                     continue
+
+    def withdraw(self, edges: Collection[Edge]) -> None:
+        """See `CustomerStore.withdraw`. Cost: 2 write units an edge."""
+        for edge in edges:
+            for here, there in ((edge.b, edge.a), (edge.a, edge.b)):
+                item = _edge_item(edge, here, there)
+                with suppress(ConditionFailedError):
+                    self._table.delete(item["pk"]["S"], item["sk"]["S"], "ord = :ord", {":ord": item["ord"]})
 
     def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
         """See `CustomerStore.save_projections`. Cost: 1 write unit per KB of each."""

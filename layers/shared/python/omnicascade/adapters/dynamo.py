@@ -69,9 +69,16 @@ class Table:
             request["ExpressionAttributeValues"] = values
         self._call(self._client.put_item, **request)
 
-    def delete(self, pk: str, sk: str) -> None:
-        """Delete an item, if it is there; cost: 1 write unit per KB."""
-        self._call(self._client.delete_item, TableName=self.name, Key={"pk": text(pk), "sk": text(sk)})
+    def delete(self, pk: str, sk: str, condition: str = "", values: Item | None = None) -> None:
+        """Delete an item, if it is there and the condition holds; cost: 1 write unit per KB.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        request: dict[str, Any] = {"TableName": self.name, "Key": {"pk": text(pk), "sk": text(sk)}}
+        if condition:
+            request |= {"ConditionExpression": condition, "ExpressionAttributeValues": values or {}}
+        self._call(self._client.delete_item, **request)
 
     def delete_many(self, keys: Sequence[tuple[str, str]]) -> None:
         """Delete items, those that are there; each key once. Cost: one request per 25; write units as `put`."""

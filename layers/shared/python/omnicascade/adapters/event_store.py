@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from heapq import merge
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
-from omnicascade.contracts import TIMELINE_INDEX
+from omnicascade.contracts import EVENT_KEY_PREFIX, TIMELINE_INDEX
 from omnicascade.domain.errors import OmnicascadeError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
@@ -47,6 +48,15 @@ class DynamoEventStore:
         """See `EventStore.remove`. Cost: as for writing each."""
         for event in events:
             self._table.delete(event.node_id, keys.event_key(event.message_id))
+
+    def events_of(self, node: NodeId) -> Iterator[Event]:
+        """See `EventStore.events_of`. Cost: 1 read unit per 4 KB."""
+        return map(event_from, self._table.query(node, EVENT_KEY_PREFIX))
+
+    def rename(self, event: Event) -> None:
+        """See `EventStore.rename`. Cost: as for writing it."""
+        with suppress(ConditionFailedError):
+            self._table.put(event_item(event), "attribute_exists(pk)")
 
     def timeline(
         self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False

@@ -6,7 +6,7 @@ same in both; one contract suite asks both. Not for several threads at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -83,6 +83,16 @@ class MemoryEventStore:
         for event in events:
             self._events.pop((event.node_id, keys.event_key(event.message_id)), None)
 
+    def events_of(self, node: NodeId) -> Iterator[Event]:
+        """See `EventStore.events_of`."""
+        return iter([event for (home, _), event in self._events.items() if home == node])
+
+    def rename(self, event: Event) -> None:
+        """See `EventStore.rename`."""
+        place = (event.node_id, keys.event_key(event.message_id))
+        if place in self._events:
+            self._events[place] = event
+
     def timeline(
         self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
     ) -> Page:
@@ -156,6 +166,13 @@ class MemoryCustomerStore:
         held = self.at(here).edges.get((there, edge.place))
         if held is None or edge.outranks(held):
             self.at(here).edges[there, edge.place] = edge
+
+    def withdraw(self, edges: Collection[Edge]) -> None:
+        """See `CustomerStore.withdraw`."""
+        for edge in edges:
+            for here, there in ((edge.b.node_id, edge.a.node_id), (edge.a.node_id, edge.b.node_id)):
+                if self.at(here).edges.get((there, edge.place)) == edge:
+                    del self.at(here).edges[there, edge.place]
 
     def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
         """See `CustomerStore.save_projections`."""

@@ -5,7 +5,7 @@ The domain's own modules are named here for their types only: whoever stores eve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -51,6 +51,14 @@ class EventStore(Protocol):
 
     def remove(self, events: Collection[Event]) -> None:
         """Delete these events; one that is not there is no fault."""
+        ...
+
+    def events_of(self, node: NodeId) -> Iterator[Event]:
+        """Every event of a node, in no order; what was stored before the call is among them (consistent)."""
+        ...
+
+    def rename(self, event: Event) -> None:
+        """Replace the identifiers of a stored event that stays where it is; one that is gone stays gone."""
         ...
 
     def timeline(
@@ -124,12 +132,16 @@ MOST_PARTNERS: Final = 1_100
 (`IdentityRules.max_identifiers`, 1,000 at most), and an end to what reading an identifier of ten thousand costs."""
 
 
-class CustomerStore(Protocol):
-    """Projections and edges, by node."""
+class HeadReader(Protocol):
+    """All that finding a customer needs."""
 
     def head(self, node: NodeId, *, consistent: bool) -> Head:
         """Read a node; an unknown one is an empty head. Edges to more than `MOST_PARTNERS` others are left out."""
         ...
+
+
+class CustomerStore(HeadReader, Protocol):
+    """Projections and edges, by node."""
 
     def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
         """The projections of some nodes; those that have none are left out."""
@@ -141,6 +153,10 @@ class CustomerStore(Protocol):
         Raises:
             OmnicascadeError: some end at least was not stored, all others were tried. May be repeated as a whole.
         """
+        ...
+
+    def withdraw(self, edges: Collection[Edge]) -> None:
+        """Delete edges at both of their ends; where another proposal has taken an edge's place, that one stays."""
         ...
 
     def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
