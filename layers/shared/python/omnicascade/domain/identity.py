@@ -88,7 +88,10 @@ class Edge:
 
     def outranks(self, held: Edge) -> bool:
         """Whether this one is kept instead of another at its place: the earliest event, the latest word by hand."""
-        return self.order > held.order if self.by_hand else self.order < held.order
+        mine, theirs = epoch_ms(self.at), epoch_ms(held.at)
+        if mine == theirs:
+            return self.order > held.order if self.by_hand else self.order < held.order
+        return mine > theirs if self.by_hand else mine < theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,8 @@ def edges_of(event: Event, rules: IdentityRules = DEFAULT_RULES) -> tuple[Edge, 
         return ()
     if judges_identities(event):
         return tuple(_judged(event))
+    if len(event.identifiers) == 1 and event.type != "alias":
+        return ()
     strongest, *others = event.identifiers
     trust = rules.trust_of(event.source)
 

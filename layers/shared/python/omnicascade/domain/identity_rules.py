@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 PRIORITIES: Final = ("user_id", "email", "phone")
@@ -128,11 +129,7 @@ class IdentityRules:
 
     def strength(self, kind: str) -> tuple[int, str]:
         """Sort key of an identifier type: smaller is stronger."""
-        if kind in self.priorities:
-            return (self.priorities.index(kind), kind)
-        if kind in WEAK:
-            return (len(self.priorities) + 1 + WEAK.index(kind), kind)
-        return (len(self.priorities), kind)
+        return _strength(self.priorities, kind)
 
     @property
     def blocks_more(self) -> bool:
@@ -153,6 +150,13 @@ class IdentityRules:
         """
         windows = [w for kind in kinds if (w := self.limit_of(kind).window)]
         return int(at.timestamp() // min(windows).total_seconds()) if windows else 0
+
+
+@lru_cache(maxsize=1024)
+def _strength(priorities: tuple[str, ...], kind: str) -> tuple[int, str]:
+    if kind in priorities:
+        return (priorities.index(kind), kind)
+    return (len(priorities) + (1 + WEAK.index(kind) if kind in WEAK else 0), kind)
 
 
 DEFAULT_RULES: Final = IdentityRules()
