@@ -280,6 +280,7 @@ class OmnicascadeStack(Stack):
             functions={name.value: unit.function for name, unit in self._functions.items()},
             machine_arn=self._machine.ref,
             machine_name=self._machine_name,
+            table_name=self._table.table.table_name,
             topic_arn=self._config.alarm_topic_arn,
         )
 

@@ -8,13 +8,13 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from omnicascade.contracts import CHANNEL_FAULTS_METRIC, METRIC_NAMESPACE
+from omnicascade.contracts import CHANNEL_FAULTS_METRIC, METRIC_NAMESPACE, SUPER_NODES_METRIC
 
 _PERIOD = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """One alarm per dead-letter queue, per function, for the state machine and for the channels."""
+    """One alarm per dead-letter queue, per function, for the state machine, for the channels and for identity."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Alarms(Construct):
         functions: Mapping[str, lambda_.Function],
         machine_arn: str,
         machine_name: str,
+        table_name: str,
         topic_arn: str | None,
     ) -> None:
         """Create the alarms; they notify `topic_arn` where there is one."""
@@ -56,6 +57,19 @@ class Alarms(Construct):
             statistic="Sum",
         )
         self._alarm("ChannelFaults", "Messages fail for a reason that is ours: see the sender's log.", faults)
+        super_nodes = cloudwatch.Metric(
+            namespace=METRIC_NAMESPACE,
+            metric_name=SUPER_NODES_METRIC,
+            dimensions_map={"table": table_name},
+            period=_PERIOD,
+            statistic="Sum",
+        )
+        self._alarm(
+            "SuperNodes",
+            "An identifier is named with so many others that it stands for nobody, such as a value that a client has "
+            "hard-coded: find it by the hash in the projector's log and block it.",
+            super_nodes,
+        )
 
     def _alarm(self, construct_id: str, description: str, metric: cloudwatch.IMetric) -> None:
         alarm = cloudwatch.Alarm(

@@ -6,7 +6,7 @@ hard-coded id joined everybody. Counted, both are seen on the first day.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final

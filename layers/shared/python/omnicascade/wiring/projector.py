@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
@@ -14,6 +16,7 @@ from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
 from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
+from omnicascade.wiring.identity_metrics import IdentityMetrics
 
 
 class Projector:
@@ -25,6 +28,7 @@ class Projector:
         self._events = DynamoEventStore(table)
         self._runs = DynamoRunStore(table)
         self._configuration = DynamoConfigurationStore(table)
+        self._watch = IdentityMetrics(Logger(), self._customers, settings.table)
         self._timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
@@ -41,4 +45,11 @@ class Projector:
             Arrival(event_from(record["dynamodb"]["NewImage"]), record["dynamodb"]["SequenceNumber"])
             for record in records
         ]
-        return project_profiles(arrivals, customers=self._customers, events=self._events, desk=desk, now=now())
+        return project_profiles(
+            arrivals,
+            customers=self._customers,
+            events=self._events,
+            desk=desk,
+            now=now(),
+            watch=lambda edges: self._watch(edges, desk.deployment.identity),
+        )
