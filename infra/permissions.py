@@ -70,6 +70,33 @@ def start_runs(machine_arn: str) -> iam.PolicyStatement:
     return _allow(["states:StartExecution"], [machine_arn])
 
 
+def invoke(function_arn: str) -> iam.PolicyStatement:
+    """Call one function."""
+    return _allow(["lambda:InvokeFunction"], [function_arn])
+
+
+def run_distributed_maps(machine_arn: str) -> Sequence[iam.PolicyStatement]:
+    """Start the child executions of a machine's own maps, follow and stop them.
+
+    Source: Step Functions developer guide, "IAM policies for using Distributed Map states".
+    """
+    executions = machine_arn.replace(":stateMachine:", ":execution:")
+    return (
+        _allow(["states:StartExecution"], [machine_arn]),
+        _allow(["states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"], [f"{executions}*"]),
+    )
+
+
+def list_objects(bucket_arn: str, *prefixes: str) -> iam.PolicyStatement:
+    """See which objects lie under some prefixes of a bucket."""
+    return _allow(["s3:ListBucket"], [bucket_arn], {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}})
+
+
+def read_objects(bucket_arn: str, *prefixes: str) -> iam.PolicyStatement:
+    """Read objects under some prefixes of a bucket."""
+    return _allow(["s3:GetObject"], [f"{bucket_arn}/{prefix}*" for prefix in prefixes])
+
+
 def answer_tokens(machine_arn: str) -> iam.PolicyStatement:
     """Wake runs that wait."""
     return _allow(["states:SendTaskSuccess", "states:SendTaskFailure"], [machine_arn])

@@ -18,18 +18,20 @@ from infra.constructs.alarms import Alarms
 from infra.constructs.customer_table import CustomerTable
 from infra.constructs.data_key import DataKey
 from infra.constructs.deployment_configuration import DeploymentConfiguration
-from infra.constructs.event_archive import ARCHIVE_PREFIX, EventArchive
+from infra.constructs.event_archive import ARCHIVE_PREFIX, REBUILDS_PREFIX, EventArchive
 from infra.constructs.event_queues import StreamFailures, WorkQueue
 from infra.constructs.feedback_path import FeedbackPath
 from infra.constructs.http_api import PlatformApi
-from infra.constructs.journey_machine import JourneyMachine
 from infra.constructs.log_group import LogKeeping
 from infra.constructs.platform_function import FunctionShape, Platform, PlatformFunction, account_arn
 from infra.constructs.push_application import PushApplication
 from infra.constructs.shared_layer import SharedLayer
 from infra.constructs.sms_delivery import SmsDeliveryLog
+from infra.constructs.state_machine import StateMachine
 from infra.function_code import function_code
 from infra.interfaces import as_key, as_role
+from infra.journey_definition import machine_definition
+from infra.rebuild_definition import rebuild_definition
 from omnicascade.contracts import CONFIGURATION_FILE, EVENT_KEY_PREFIX, Env, Function
 
 _SYNC: Final = FunctionShape(timeout=Duration.seconds(25), memory_mb=1024)
@@ -43,6 +45,7 @@ SHAPES: Final[Mapping[Function, FunctionShape]] = {
     Function.RECEIVE_FEEDBACK: FunctionShape(timeout=Duration.seconds(30)),
     Function.FOLLOW_LINKS: _SYNC,
     Function.SERVE_STAFF_API: _SYNC,
+    Function.REBUILD_PROFILES: FunctionShape(timeout=Duration.minutes(15), memory_mb=1024),
     Function.CONFIGURE_DEPLOYMENT: FunctionShape(timeout=Duration.seconds(120)),
 }
 
@@ -214,6 +217,15 @@ class OmnicascadeStack(Stack):
                     events,
                 ],
             ),
+            Function.REBUILD_PROFILES: _Work(
+                stores | {Env.ARCHIVE_BUCKET: self._archive.bucket.bucket_name},
+                [
+                    may.use_table(table, *may.READ, *may.WRITE),
+                    may.read_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
+                    may.list_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
+                    may.write_objects(self._archive.bucket.bucket_arn, REBUILDS_PREFIX),
+                ],
+            ),
             Function.CONFIGURE_DEPLOYMENT: _Work(
                 stores | {Env.SMS_DELIVERY_ROLE_ARN: self._sms_log.role.role_arn},
                 [
@@ -244,13 +256,51 @@ class OmnicascadeStack(Stack):
             )
         handlers = {name: unit.function for name, unit in self._functions.items()}
         self._api.serve(handlers, staff=self._config.staff)
-        self._machine = JourneyMachine(
+        sender = handlers[Function.SEND_NEXT_MESSAGE].function_arn
+        self._machine = StateMachine(
             self,
             "Journeys",
-            name=f"{self._name}-journeys",
-            sender=handlers[Function.SEND_NEXT_MESSAGE],
+            name=self._machine_name,
+            definition=machine_definition(sender),
+            permissions=[may.invoke(sender)],
             logs=self._logs,
         ).machine
+        self._rebuild = self._build_rebuild(handlers[Function.REBUILD_PROFILES].function_arn)
+
+    def _build_rebuild(self, worker: str) -> StateMachine:
+        bucket, name = self._archive.bucket, f"{self._name}-rebuild"
+        machine = StateMachine(
+            self,
+            "Rebuild",
+            name=name,
+            definition=rebuild_definition(
+                function_arn=worker, bucket=bucket.bucket_name, reports_prefix=REBUILDS_PREFIX
+            ),
+            permissions=[
+                may.invoke(worker),
+                *may.run_distributed_maps(account_arn("states", f"stateMachine:{name}")),
+                may.list_objects(bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
+                may.read_objects(bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
+                may.write_objects(bucket.bucket_arn, REBUILDS_PREFIX),
+            ],
+            logs=self._logs,
+        )
+        archive = bucket.node.default_child
+        assert isinstance(archive, CfnElement)  # noqa: S101 - tells the type checker
+        arn = f"{self.get_logical_id(archive)}.Arn"
+        for prefix in (ARCHIVE_PREFIX, REBUILDS_PREFIX):
+            for role in (machine.role, self._functions[Function.REBUILD_PROFILES].role):
+                acknowledge(
+                    role,
+                    f"AwsSolutions-IAM5[Resource::<{arn}>/{prefix}*]",
+                    "A rebuild reads every archived object and writes its workers' results and its report.",
+                )
+        acknowledge(
+            machine.role,
+            f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{name}*]",
+            "Child executions of the machine's own map are named by Step Functions.",
+        )
+        return machine
 
     def _accept_wildcards(self) -> None:
         """The wildcards that are left in the functions' roles, each with its reason."""
@@ -299,6 +349,7 @@ class OmnicascadeStack(Stack):
         outputs = {
             "ApiUrl": self._api.endpoint,
             "StateMachineArn": self._machine.ref,
+            "RebuildMachineArn": self._rebuild.machine.ref,
             "TableName": self._table.table.table_name,
             "SmsRepliesTopicArn": self._feedback.sms_replies_topic.topic_arn,
             "ArchiveBucketName": self._archive.bucket.bucket_name,

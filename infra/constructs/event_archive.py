@@ -10,7 +10,9 @@ from constructs import Construct
 from infra.acknowledgements import acknowledge
 
 ARCHIVE_PREFIX: Final = "archive/"
+REBUILDS_PREFIX: Final = "rebuilds/"
 _COLD_AFTER: Final = Duration.days(90)
+_REPORTS: Final = Duration.days(30)
 _OLD_VERSIONS: Final = Duration.days(30)
 
 
@@ -50,7 +52,13 @@ class EventArchive(Construct):
                     expiration=Duration.days(retention_days),
                     noncurrent_version_expiration=_OLD_VERSIONS,
                     transitions=_transitions(retention_days),
-                )
+                ),
+                s3.LifecycleRule(
+                    id="forget-rebuilds",
+                    prefix=REBUILDS_PREFIX,
+                    expiration=_REPORTS,
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
             ],
         )
         acknowledge(

@@ -1,25 +1,21 @@
-"""The state machine that times one customer's run: one task state that waits, and an end.
-
-The run item in the table is the truth; the machine only wakes the sender when something is due and keeps the picture.
-Every answer and every time-out costs one transition, so a three-step cascade that nobody answers costs four.
-"""
+"""A state machine with a role that may do what its definition says and no more."""
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as stepfunctions
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
 from infra.constructs.log_group import LogKeeping, log_group
 from infra.interfaces import as_principal
-from infra.journey_definition import machine_definition
 
 
-class JourneyMachine(Construct):
-    """Attribute `machine`. Its name is fixed and given, because the sender must know its ARN before it exists."""
+class StateMachine(Construct):
+    """Attributes `machine` and `role`. Its name is fixed and given: others must know its ARN before it exists."""
 
     def __init__(
         self,
@@ -27,22 +23,23 @@ class JourneyMachine(Construct):
         construct_id: str,
         *,
         name: str,
-        sender: lambda_.Function,
+        definition: Mapping[str, Any],
+        permissions: Sequence[iam.PolicyStatement],
         logs: LogKeeping,
     ) -> None:
-        """Create the machine, with a role that may call the sender and nothing else of ours."""
+        """Create the machine; `permissions` is what its states do, besides logs and traces."""
         super().__init__(scope, construct_id)
         # Under this prefix, log delivery needs no entry per group in CloudWatch's small resource policy. Source: Step
         # Functions developer guide, "Logging to CloudWatch Logs".
         group = log_group(self, "Log", name=f"/aws/vendedlogs/states/{name}", keeping=logs)
-        role = self._role(sender)
+        self.role = self._role(permissions)
         self.machine = stepfunctions.CfnStateMachine(
             self,
             "Machine",
             state_machine_name=name,
             state_machine_type="STANDARD",
-            role_arn=role.role_arn,
-            definition_string=json.dumps(machine_definition(sender.function_arn), indent=1),
+            role_arn=self.role.role_arn,
+            definition_string=json.dumps(definition, indent=1),
             logging_configuration=stepfunctions.CfnStateMachine.LoggingConfigurationProperty(
                 # Errors only and without data: histories keep the rest for 90 days, and inputs name customers.
                 level="ERROR",
@@ -64,7 +61,7 @@ class JourneyMachine(Construct):
             "customer would cost more than the transition.",
         )
 
-    def _role(self, sender: lambda_.Function) -> iam.Role:
+    def _role(self, permissions: Sequence[iam.PolicyStatement]) -> iam.Role:
         deliver = ("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries")
         manage = ("PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")
         trace = ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets")
@@ -79,7 +76,7 @@ class JourneyMachine(Construct):
             inline_policies={
                 "work": iam.PolicyDocument(
                     statements=[
-                        iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[sender.function_arn]),
+                        *permissions,
                         iam.PolicyStatement(
                             actions=[
                                 *(f"logs:{action}" for action in deliver + manage),

@@ -58,9 +58,9 @@ def test_the_archive_is_private_and_ages_out(prod: TemplateReader) -> None:
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    (lifecycle,) = bucket["LifecycleConfiguration"]["Rules"]
-    assert (lifecycle["Prefix"], lifecycle["ExpirationInDays"]) == ("archive/", 400)
-    assert "NoncurrentVersionExpiration" in lifecycle
+    lifecycles = {rule["Prefix"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert {prefix: rule["ExpirationInDays"] for prefix, rule in lifecycles.items()} == {"archive/": 400, "rebuilds/": 30}
+    assert all("NoncurrentVersionExpiration" in rule for rule in lifecycles.values())
 
 
 def test_the_archive_refuses_plain_connections(prod: TemplateReader) -> None:

@@ -14,6 +14,7 @@ class Env(StrEnum):
 
     TABLE = "OMNICASCADE_TABLE"
     EVENTS_QUEUE_URL = "OMNICASCADE_EVENTS_QUEUE_URL"
+    ERASURES_QUEUE_URL = "OMNICASCADE_ERASURES_QUEUE_URL"
     ARCHIVE_BUCKET = "OMNICASCADE_ARCHIVE_BUCKET"
     STATE_MACHINE_ARN = "OMNICASCADE_STATE_MACHINE_ARN"
     PUBLIC_URL = "OMNICASCADE_PUBLIC_URL"
@@ -37,6 +38,8 @@ class Function(StrEnum):
     RECEIVE_FEEDBACK = "receive_feedback"
     FOLLOW_LINKS = "follow_links"
     SERVE_STAFF_API = "serve_staff_api"
+    ERASE_CUSTOMERS = "erase_customers"
+    REBUILD_PROFILES = "rebuild_profiles"
     CONFIGURE_DEPLOYMENT = "configure_deployment"
 
 
@@ -75,6 +78,8 @@ ROUTES: Final = (
     Route("POST /u/{token}", Function.FOLLOW_LINKS, Auth.PUBLIC),
     Route("GET /openapi.json", Function.SERVE_STAFF_API, Auth.PUBLIC),
     Route("GET /v1/profiles/{id}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("DELETE /v1/profiles/{id}", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("GET /v1/erasures/{id}", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/profiles/{id}/events", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/profiles/{id}/explain", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/profiles/{id}/consent", Function.SERVE_STAFF_API, Auth.STAFF),
@@ -96,6 +101,11 @@ ROUTES: Final = (
 TIMELINE_INDEX: Final = "timeline"
 EVENT_KEY_PREFIX: Final = "E#"
 LINK_KEY_PREFIX: Final = "L#"
+ARCHIVE_PREFIX: Final = "archive/"
+ERASURES_PREFIX: Final = "erasures/"
+"""In the archive's bucket: events by hour, and the orders to erase."""
+ERASED_PARTITION: Final = "ERASED"
+"""The partition of the orders to erase, which the archive's writer reads and nothing else of the table."""
 CONFIGURATION_FILE: Final = "configuration.json"
 """In the code asset of configure_deployment: {"deployment": …, "journeys": […], "templates": […]}."""
 
