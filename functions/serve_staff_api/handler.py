@@ -12,7 +12,7 @@ from aws_lambda_powertools import Logger
 from omnicascade.domain.errors import InvalidInputError, OmnicascadeError
 from omnicascade.domain.json_text import mapping
 from omnicascade.settings import Settings
-from omnicascade.usecases.serve_staff import StaffRequest
+from omnicascade.usecases.staff_calls import StaffRequest
 from omnicascade.wiring.staff import staff_desk
 
 logger = Logger()

@@ -44,7 +44,7 @@ def node_of(reference: str, region: str | None = None) -> NodeId:
         return node
     identifier = identifier_of(reference, region)
     if identifier is None:
-        raise NotFoundError(f"`{_shown(reference)}` identifies nobody; {HOW_TO_NAME}")
+        raise NotFoundError(f"`{shown(reference)}` identifies nobody; {HOW_TO_NAME}")
     return identifier.node_id
 
 
@@ -69,11 +69,16 @@ def nodes_of(reference: str, regions: Collection[str] = ()) -> list[NodeId]:
     spellings = [reference, *([f"{usual}:{value}"] if usual != kind else ())]
     nodes = list[NodeId]()
     for spelling in spellings:
-        spoken = spelling.startswith("phone:") and "+" not in spelling
-        for region in (None, *(sorted(regions) if spoken else ())):
+        for region in (None, *(sorted(regions) if is_spoken_phone(spelling) else ())):
             with suppress(NotFoundError):
                 nodes.append(node_of(spelling, region))
     return list(dict.fromkeys(nodes)) or [node_of(reference)]
+
+
+def is_spoken_phone(reference: str) -> bool:
+    """Whether it is a phone number without a country code, so that it depends on where it is said."""
+    kind, _, value = reference.partition(":")
+    return _letters(kind) == "phone" and "+" not in value
 
 
 def _profile_node(text: str) -> NodeId | None:
@@ -86,5 +91,6 @@ def _letters(kind: str) -> str:
     return "".join(letter for letter in kind.lower() if letter.isalnum())
 
 
-def _shown(reference: str) -> str:
+def shown(reference: str) -> str:
+    """A reference in a message: hostile ones are cut off."""
     return reference if len(reference) <= _LONGEST_SHOWN else f"{reference[:_LONGEST_SHOWN]}…"

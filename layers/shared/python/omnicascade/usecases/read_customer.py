@@ -1,38 +1,43 @@
-"""What staff see of a customer: the profile, the timeline, and why these identifiers are one person."""
+"""What staff see of a customer: the profile, and what the customer said about being written to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from omnicascade.domain.deployment import Channel, Deployment
-from omnicascade.domain.errors import MalformedBodyError, NotFoundError
-from omnicascade.domain.event import Event
-from omnicascade.domain.identity import Edge
+from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.profile import Profile
 from omnicascade.domain.reach import permission, reach
 from omnicascade.usecases.find_customer import Customer, find_customer
-from omnicascade.usecases.name_customer import node_of
-from omnicascade.usecases.store_ports import CustomerStore, EventStore
+from omnicascade.usecases.name_customer import HOW_TO_NAME, nodes_of, shown
+from omnicascade.usecases.store_ports import CustomerStore
 
 DEFAULT_TOPIC = "promotions"
-MAX_PAGE = 100
-DEFAULT_PAGE = 50
 
 
-def known_customer(reference: str, customers: CustomerStore, rules: IdentityRules) -> Customer:
+def known_customer(
+    reference: str, customers: CustomerStore, rules: IdentityRules, regions: Collection[str] = ()
+) -> Customer:
     """The customer of `type:value` or a profile id, current or merged away.
+
+    Args:
+        reference: as a person wrote it.
+        customers: where they are.
+        rules: what makes identifiers one customer.
+        regions: ISO 3166 countries in which to read a phone number without a country code.
 
     Raises:
         NotFoundError: no event ever named it.
     """
-    customer = find_customer(node_of(reference), customers, rules)
-    if customer is None:
-        raise NotFoundError(f"there is no customer {reference}")
-    return customer
+    for node in nodes_of(reference, regions):
+        customer = find_customer(node, customers, rules)
+        if customer is not None:
+            return customer
+    raise NotFoundError(f"there is no customer {shown(reference)}: no event has named it; {HOW_TO_NAME}")
 
 
 def profile_response(profile: Profile, deployment: Deployment) -> dict[str, Any]:
@@ -90,59 +95,6 @@ def consent_response(profile: Profile) -> dict[str, Any]:
             }
             for key, said in sorted(profile.consent.items())
         },
-    }
-
-
-def timeline_response(customer: Customer, events: EventStore, limit: str | None, cursor: str | None) -> dict[str, Any]:
-    """A page of a customer's events, newest first.
-
-    Raises:
-        MalformedBodyError: `limit` is no number from 1 to 100, or the cursor is not ours.
-    """
-    page = events.timeline(customer.profile.members, _page_size(limit), cursor)
-    return {"events": [_event(event) for event in page.events], "cursor": page.cursor}
-
-
-def _page_size(limit: str | None) -> int:
-    if limit is None:
-        return DEFAULT_PAGE
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MAX_PAGE:
-        raise MalformedBodyError(f"`limit` must be a number from 1 to {MAX_PAGE}", code="bad_limit", path="limit")
-    return int(limit)
-
-
-def _event(event: Event) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "message_id": event.message_id,
-        "type": event.type,
-        "event": event.name if event.type == "track" else event.body.get("name"),
-        "source": event.source,
-        "timestamp": iso(event.timestamp),
-        "received_at": iso(event.received_at),
-        "properties": event.properties,
-        "context": event.context,
-    }
-    return shown | ({"traits": event.body["traits"]} if event.body.get("traits") else {})
-
-
-def explain_response(customer: Customer) -> dict[str, Any]:
-    """Why these identifiers are together: each edge with its event and rule, and what was refused."""
-    component = customer.component
-    return {
-        "profile_id": customer.profile.profile_id,
-        "members": sorted(component.members),
-        "edges": [_edge(edge) for edge in component.accepted],
-        "refused": [_edge(refusal.edge) | {"reason": refusal.reason} for refusal in component.refused],
-    }
-
-
-def _edge(edge: Edge) -> dict[str, str]:
-    return {
-        "from": str(edge.a),
-        "to": str(edge.b),
-        "rule": edge.rule,
-        "message_id": edge.message_id,
-        "at": iso(edge.at),
     }
 
 

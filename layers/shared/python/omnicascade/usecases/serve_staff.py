@@ -2,80 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from omnicascade.domain.deployment import Deployment
-from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.json_text import parse_json
-from omnicascade.usecases.change_consent import change_consent
-from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
-from omnicascade.usecases.name_customer import node_of
-from omnicascade.usecases.ports import EventQueue
-from omnicascade.usecases.read_customer import (
-    consent_response,
-    explain_response,
-    known_customer,
-    profile_response,
-    timeline_response,
-)
-from omnicascade.usecases.store_ports import CustomerStore, EventStore
-
-
-class DeploymentSettings(Protocol):
-    """What the deployment was configured with."""
-
-    def deployment(self) -> Deployment:
-        """The settings that rules read."""
-        ...
-
-    def sources(self) -> Sequence[Mapping[str, Any]]:
-        """Every source with its write key."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StaffRequest:
-    """One call: the route as `contracts.ROUTES` writes it, and what came with it.
-
-    Attributes:
-        path: parameters, decoded.
-        query: parameters, decoded; of a repeated one the values joined by commas.
-        asked: the query's parameters one by one, in order.
-        headers: by lower-case name.
-        caller: who calls, as the gateway knows them; empty where it does not say.
-    """
-
-    route: str
-    path: Mapping[str, str] = field(default_factory=dict[str, str])
-    query: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: str = ""
-    asked: Sequence[tuple[str, str]] = ()
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    caller: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """HTTP status, JSON body (None: no body at all) and what headers there are besides the usual."""
-
-    status: int
-    body: Mapping[str, Any] | None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+from omnicascade.usecases.serve_profiles import ProfileDesk
+from omnicascade.usecases.staff_calls import Answer, DeploymentSettings, StaffRequest
 
 
 @dataclass(frozen=True, slots=True)
 class StaffDesk:
     """Answers every staff call; raises `InvalidInputError` for what the caller must change."""
 
-    customers: CustomerStore
-    events: EventStore
-    queue: EventQueue
+    profiles: ProfileDesk
     settings: DeploymentSettings
     workshop: Workshop
     runs: RunDesk
@@ -92,53 +35,6 @@ class StaffDesk:
         """
         return _CALLS[request.route](self, request)
 
-    def customer(self, request: StaffRequest) -> Customer:
-        """The customer a path names; a phone number without a country code is tried in every source's region.
-
-        Raises:
-            NotFoundError: no event ever named it.
-        """
-        reference = request.path["id"]
-        rules = self.settings.deployment().identity
-        if reference.startswith("phone:") and "+" not in reference:
-            for region in sorted({source.get("default_region") or "" for source in self.settings.sources()} - {""}):
-                with suppress(NotFoundError):
-                    return known_customer(str(node_of(reference, region)), self.customers, rules)
-        return known_customer(reference, self.customers, rules)
-
-    def profile(self, request: StaffRequest) -> Answer:
-        """The profile."""
-        customer = self.customer(request)
-        return Answer(200, profile_response(customer.profile, self.settings.deployment()))
-
-    def timeline(self, request: StaffRequest) -> Answer:
-        """A page of the timeline."""
-        customer = self.customer(request)
-        return Answer(
-            200, timeline_response(customer, self.events, request.query.get("limit"), request.query.get("cursor"))
-        )
-
-    def explain(self, request: StaffRequest) -> Answer:
-        """Why these identifiers are together."""
-        return Answer(200, explain_response(self.customer(request)))
-
-    def consent(self, request: StaffRequest) -> Answer:
-        """What the customer said."""
-        return Answer(200, consent_response(self.customer(request).profile))
-
-    def put_consent(self, request: StaffRequest) -> Answer:
-        """Record what the customer said; it holds as soon as the events are stored."""
-        customer = self.customer(request)
-        queued = change_consent(
-            customer,
-            parse_json(request.body),
-            deployment=self.settings.deployment(),
-            queue=self.queue,
-            now=self.clock(),
-            new_id=self.new_id,
-        )
-        return Answer(202, {"success": True, "events": queued})
-
     def start_runs(self, request: StaffRequest) -> Answer:
         """Start runs by hand."""
         body = parse_json(request.body)
@@ -147,11 +43,16 @@ class StaffDesk:
 
 _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "GET /openapi.json": lambda desk, _request: Answer(200, dict(desk.openapi)),
-    "GET /v1/profiles/{id}": StaffDesk.profile,
-    "GET /v1/profiles/{id}/events": StaffDesk.timeline,
-    "GET /v1/profiles/{id}/explain": StaffDesk.explain,
-    "GET /v1/profiles/{id}/consent": StaffDesk.consent,
-    "PUT /v1/profiles/{id}/consent": StaffDesk.put_consent,
+    "GET /v1/profiles": lambda desk, r: desk.profiles.search(r),
+    "GET /v1/profiles/{id}": lambda desk, r: desk.profiles.profile(r),
+    "PATCH /v1/profiles/{id}": lambda desk, r: desk.profiles.change(r),
+    "GET /v1/profiles/{id}/events": lambda desk, r: desk.profiles.timeline(r),
+    "GET /v1/profiles/{id}/explain": lambda desk, r: desk.profiles.explain(r),
+    "GET /v1/profiles/{id}/export": lambda desk, r: desk.profiles.export(r),
+    "POST /v1/profiles/{id}/split": lambda desk, r: desk.profiles.split(r),
+    "PUT /v1/profiles/{id}/links": lambda desk, r: desk.profiles.link(r),
+    "GET /v1/profiles/{id}/consent": lambda desk, r: desk.profiles.consent(r),
+    "PUT /v1/profiles/{id}/consent": lambda desk, r: desk.profiles.put_consent(r),
     "GET /v1/journeys": lambda desk, _request: Answer(200, desk.workshop.list_journeys()),
     "GET /v1/journeys/schema": lambda desk, _request: Answer(200, desk.workshop.schema()),
     "GET /v1/journeys/{name}": lambda desk, r: Answer(200, desk.workshop.show_journey(r.path["name"])),

@@ -14,6 +14,7 @@ from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.serve_profiles import ProfileDesk
 from omnicascade.usecases.serve_staff import StaffDesk
 from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
@@ -27,13 +28,23 @@ def staff_desk(settings: Settings) -> StaffDesk:
     runs = DynamoRunStore(table)
     timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
     return StaffDesk(
-        customers=customers,
-        events=DynamoEventStore(table),
-        queue=SqsEventQueue(late_client("sqs"), settings.events_queue_url),
+        profiles=ProfileDesk(
+            customers=customers,
+            events=DynamoEventStore(table),
+            runs=runs,
+            queue=SqsEventQueue(late_client("sqs"), settings.events_queue_url),
+            settings=configuration,
+            clock=now,
+            new_id=_new_id,
+        ),
         settings=configuration,
         workshop=Workshop(configuration, configuration, LateRenderer().check),
         runs=RunDesk(customers, runs, configuration, timer),
         clock=now,
-        new_id=lambda: str(uuid4()),
+        new_id=_new_id,
         openapi=json.loads(files("omnicascade").joinpath("openapi.json").read_text(encoding="utf-8")),
     )
+
+
+def _new_id() -> str:
+    return str(uuid4())
