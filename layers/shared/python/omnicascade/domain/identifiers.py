@@ -168,6 +168,8 @@ def identifiers_of(
             found.append(previous)
     if source.shared_device:
         found = _of_shared_device(found, _session(call, source, rules))
+    elif len(found) > 1:  # only the shared device itself can say whose session it is
+        found = [identifier for identifier in found if identifier.type != SESSION]
     if len(found) < 2:
         return tuple(found)
     each_once = {identifier.node_id: identifier for identifier in found}.values()
