@@ -13,12 +13,16 @@ from botocore.awsrequest import AWSResponse
 
 
 class Faults(Protocol):
-    """What may go wrong, and when. Both methods are called under the stack's lock."""
+    """What may go wrong, and when. All methods are called under the stack's lock."""
 
     def around_call(
         self, service: str, operation: str, proceed: Callable[[], AWSResponse | None]
     ) -> AWSResponse | None:
         """Answer one AWS call of a handler: `proceed()` does it; answer or raise something else before or after."""
+        ...
+
+    def before_statement(self, position: int) -> None:
+        """Raise to die before this statement of a handler's batch of PartiQL writes; those before it stay done."""
         ...
 
     def deliveries[T](self, source: str, batch: Sequence[T], key: Callable[[T], Hashable]) -> Sequence[Sequence[T]]:
@@ -35,6 +39,10 @@ class NoFaults:
         """Let the call through."""
         del service, operation
         return proceed()
+
+    def before_statement(self, position: int) -> None:
+        """Go on."""
+        del position
 
     def deliveries[T](self, source: str, batch: Sequence[T], key: Callable[[T], Hashable]) -> Sequence[Sequence[T]]:
         """Deliver the batch as it is."""

@@ -2,7 +2,7 @@
 
 moto sorts the whole table for every query, asks every attribute value for ten members it may have, and copies whole
 tables, streams and all, for every transaction: a thousand events take minutes. What is changed here gives the same
-answers (see tests/local/test_moto_dynamodb.py, which asks both).
+answers (see tests/local/test_moto_dynamodb.py, which asks both); batches of PartiQL writes it cannot answer at all.
 """
 
 import contextlib
@@ -16,21 +16,36 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
+from infra.local.partiql import Before, execute_batch
+
 _SERIALIZE: Final[Any] = vars(BaseJSONSerializer)["_serialize_type_structure"]
 _CAST: Final[Any] = DynamoType.cast_value.fget
 _QUERY: Final[Any] = Table.query
 _TRANSACT: Final[Any] = DynamoDBBackend.transact_write_items
 
 
+def _nobody(position: int) -> None:
+    del position
+
+
 @contextlib.contextmanager
-def quick_tables() -> Generator[None]:
-    """Use the quick ways inside; calls must come one at a time, as the gateway makes them."""
+def quick_tables(before_statement: Before = _nobody) -> Generator[None]:
+    """Use the quick ways inside; calls must come one at a time, as the gateway makes them.
+
+    Args:
+        before_statement: asked before each statement of a PartiQL batch.
+    """
+
+    def execute(self: Any, statements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return execute_batch(self, statements, before_statement)
+
     with (
         patch.object(BaseJSONSerializer, "_serialize_type_structure", _structure),
         patch.object(DynamoType, "cast_value", property(_cast_value)),
         patch.object(Table, "query", _query),
         patch.object(Table, "__deepcopy__", _itself, create=True),
         patch.object(DynamoDBBackend, "transact_write_items", _transact),
+        patch.object(DynamoDBBackend, "batch_execute_statement", execute),
     ):
         yield
 

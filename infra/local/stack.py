@@ -118,11 +118,15 @@ class Stack:
         self._exit.callback(self._gateway.close)
         try:
             self._exit.enter_context(on_clock(self.clock.now))
-            self._exit.enter_context(quick_tables())
+            self._exit.enter_context(quick_tables(self._before_statement))
             self._deploy()
         except BaseException:
             self.stop()
             raise
+
+    def _before_statement(self, position: int) -> None:
+        if self._runtime.busy():
+            self._faults.before_statement(position)
 
     def serve(self, port: int = 0) -> str:
         """Listen on 127.0.0.1 (port 0: any free one) and, when the clock runs, keep moving; the URL.

@@ -13,6 +13,7 @@ WRITES = frozenset(
         ("dynamodb", "DeleteItem"),
         ("dynamodb", "TransactWriteItems"),
         ("dynamodb", "BatchWriteItem"),
+        ("dynamodb", "BatchExecuteStatement"),
         ("sqs", "SendMessage"),
         ("sqs", "SendMessageBatch"),
         ("s3", "PutObject"),
@@ -67,6 +68,14 @@ class FaultPlan:
         if dies:
             raise CrashError
         return answer
+
+    def before_statement(self, position: int) -> None:
+        """Every statement of a batch but the first counts as a write of its own: the process may die before it."""
+        if position == 0:
+            return
+        self.writes.append(("dynamodb", "Statement"))
+        if len(self.writes) == self.crash_at:
+            raise CrashError
 
     def deliveries[T](self, source: str, batch: Sequence[T], key: Callable[[T], Hashable]) -> Sequence[Sequence[T]]:
         """The batch, and once more if planned."""

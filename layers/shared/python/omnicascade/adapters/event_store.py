@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from heapq import merge
+from typing import Final
 
 from omnicascade.adapters import keys
-from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
+from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, insert_statement, number, text
 from omnicascade.contracts import EVENT_KEY_PREFIX, TIMELINE_INDEX
-from omnicascade.domain.errors import OmnicascadeError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
@@ -23,6 +23,7 @@ class DynamoEventStore:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self._insert = insert_statement(table.name, *_ATTRIBUTES)
 
     def add(self, event: Event) -> bool:
         """See `EventStore.add`. Cost: 1 write unit per KB, and 1 for its place in the timeline."""
@@ -33,16 +34,15 @@ class DynamoEventStore:
         return True
 
     def add_all(self, events: Sequence[Event]) -> int:
-        """See `EventStore.add_all`."""
-        added, failure = 0, None
+        """See `EventStore.add_all`. Cost: write units as for `add`, one request per 25."""
+        if len(events) == 1:
+            return int(self.add(events[0]))
+        items: dict[tuple[str, str], list[Item]] = {}
         for event in events:
-            try:
-                added += self.add(event)
-            except OmnicascadeError as error:
-                failure = error
-        if failure:
-            raise failure
-        return added
+            node, sk = event.node_id, keys.event_key(event.message_id)
+            if (node, sk) not in items:  # of two with one id the first counts, as with two calls of `add`
+                items[node, sk] = list(_item(event, node, sk).values())
+        return sum(self._table.execute_all([(self._insert, item) for item in items.values()]))
 
     def remove(self, events: Collection[Event]) -> None:
         """See `EventStore.remove`. Cost: as for writing each."""
@@ -129,31 +129,41 @@ def _key(item: Item) -> tuple[str, str]:
     return item["pk"]["S"], item["sk"]["S"]
 
 
+_ATTRIBUTES: Final = ("pk", "sk", "at", "rx", "name", "e")
+"""In the order in which `_item` names them. `at`, `rx` and `name` are what the timeline index is asked for; all else is
+one text, because every attribute of its own costs the client as much CPU as the whole text does."""
+
+
 def event_item(event: Event) -> Item:
     """The stored form of an event."""
+    return _item(event, event.node_id, keys.event_key(event.message_id))
+
+
+def _item(event: Event, node: NodeId, sk: str) -> Item:
+    rest = [event.type, event.source, [[i.type, i.value] for i in event.identifiers], event.body]
     return {
-        "pk": text(event.node_id),
-        "sk": text(keys.event_key(event.message_id)),
-        "at": text(keys.timeline_key(event)),
-        "rx": number(epoch_ms(event.received_at)),
-        "type": text(event.type),
-        "name": text(event.name),
-        "src": text(event.source),
-        "ids": text(json.dumps([[i.type, i.value] for i in event.identifiers], separators=(",", ":"))),
-        "body": text(json.dumps(event.body, separators=(",", ":"), ensure_ascii=False)),
+        "pk": {"S": node},
+        "sk": {"S": sk},
+        "at": {"S": keys.timeline_key(event)},
+        "rx": {"N": str(epoch_ms(event.received_at))},
+        "name": {"S": event.name},
+        "e": {"S": _encode(rest)},
     }
+
+
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def event_from(item: Item) -> Event:
     """Read what `event_item` wrote; also from a stream record's new image."""
-    body = json.loads(item["body"]["S"])
+    kind, source, identifiers, body = json.loads(item["e"]["S"])
     return Event(
         message_id=MessageId(body["messageId"]),
-        type=item["type"]["S"],
+        type=kind,
         name=item["name"]["S"],
-        source=item["src"]["S"],
+        source=source,
         timestamp=from_ms(int(item["at"]["S"].partition("#")[0])),
         received_at=from_ms(int(item["rx"]["N"])),
-        identifiers=tuple(Identifier(kind, value) for kind, value in json.loads(item["ids"]["S"])),
+        identifiers=tuple(Identifier(kind, value) for kind, value in identifiers),
         body=body,
     )

@@ -37,6 +37,7 @@ EDGE_PREFIX: Final = "H#L#"
 SLOT_PREFIX: Final = "H#S#"
 HEAD_END: Final = "H#~"
 """Behind every item of a head."""
+RUN_PREFIX: Final = "R#"
 CONFIG: Final = "CONFIG"
 DEPLOYMENT: Final = "DEPLOYMENT"
 JOURNEY_INDEX: Final = "JOURNEYS"
@@ -110,7 +111,7 @@ def slot_key(journey: str, key: str | None) -> str:
 def run_key(run_id: str) -> tuple[str, str]:
     """(pk, sk) of a run: its id carries its home node, `<journey>_<node>_<hash>`."""
     _, node, _ = run_id.rsplit("_", 2)
-    return node, f"R#{run_id}"
+    return node, f"{RUN_PREFIX}{run_id}"
 
 
 def message_key(provider_id: str) -> tuple[str, str]:
