@@ -20,6 +20,9 @@ CONFIGURATION_PARTITION: Final = "CONFIG"
 
 READ: Final = ("GetItem", "BatchGetItem", "Query")
 WRITE: Final = ("PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem")
+WRITE_MANY: Final = ("PartiQLInsert", "PartiQLUpdate")
+"""Writes of several items in one request: PartiQL has actions of its own. Source: Service Authorization Reference,
+Amazon DynamoDB."""
 
 
 def use_table(table: dynamodb.ITable, *operations: str) -> iam.PolicyStatement:

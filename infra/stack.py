@@ -173,7 +173,7 @@ class OmnicascadeStack(Stack):
             Function.PROJECT_PROFILES: _Work(
                 road | {Env.STATE_MACHINE_ARN: machine},
                 [
-                    may.use_table(table, *may.READ, *may.WRITE),
+                    may.use_table(table, *may.READ, *may.WRITE, *may.WRITE_MANY),
                     may.start_runs(machine),
                     may.answer_tokens(machine),
                     may.send_to(self._events.queue.queue_arn, self._stream_failures.queue.queue_arn),
@@ -220,7 +220,7 @@ class OmnicascadeStack(Stack):
             Function.REBUILD_PROFILES: _Work(
                 stores | {Env.ARCHIVE_BUCKET: self._archive.bucket.bucket_name},
                 [
-                    may.use_table(table, *may.READ, *may.WRITE),
+                    may.use_table(table, *may.READ, *may.WRITE, *may.WRITE_MANY),
                     may.read_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
                     may.list_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
                     may.write_objects(self._archive.bucket.bucket_arn, REBUILDS_PREFIX),

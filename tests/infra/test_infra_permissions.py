@@ -12,13 +12,14 @@ CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibili
 STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"}
 READ = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 WRITE = {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}
+WRITE_MANY = {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 ANSWER = {"states:SendTaskSuccess", "states:SendTaskFailure"}
 SEND = {"sqs:SendMessage"}
 
 ALLOWED = {
     Function.INGEST_EVENTS: {"dynamodb:GetItem"} | SEND,
     Function.RECORD_EVENTS: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"} | CONSUME,
-    Function.PROJECT_PROFILES: READ | WRITE | STREAM | ANSWER | SEND | {"states:StartExecution"},
+    Function.PROJECT_PROFILES: READ | WRITE | WRITE_MANY | STREAM | ANSWER | SEND | {"states:StartExecution"},
     Function.ARCHIVE_EVENTS: {"s3:PutObject"} | STREAM | SEND,
     Function.SEND_NEXT_MESSAGE: READ
     | WRITE
