@@ -11,3 +11,8 @@ def epoch_ms(moment: datetime) -> int:
 def from_ms(value: int) -> datetime:
     """The aware UTC time of `epoch_ms`."""
     return datetime.fromtimestamp(value / 1000, UTC)
+
+
+def iso_ms(value: int) -> str:
+    """The moment as it stands on the wire: ISO 8601, UTC, milliseconds, `Z`."""
+    return from_ms(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")

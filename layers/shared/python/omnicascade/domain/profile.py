@@ -53,6 +53,14 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class TraitSource:
+    """Which source said a trait, and when (UTC)."""
+
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One customer.
 
@@ -63,6 +71,8 @@ class Profile:
         traits: nested, last write by event time wins per path.
         consent: by `channel/topic` or `channel/*`.
         suppressed: by `type:value` of the address.
+        trait_sources: who said each trait that stands, by JSON Pointer (RFC 6901), such as `/address/city`.
+        computed: computed traits, as JSON values; one that no event spoke of is absent.
     """
 
     profile_id: ProfileId
@@ -74,3 +84,5 @@ class Profile:
     counters: Counters
     first_seen: datetime
     last_seen: datetime
+    trait_sources: Mapping[str, TraitSource] = field(default_factory=dict[str, TraitSource])
+    computed: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -7,21 +7,23 @@ once (the stream's watermark).
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final, cast
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
 
+from omnicascade.domain.computed_reading import PLACES, currency_of, millionths
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Channel
-from omnicascade.domain.event import Event, MessageId
-from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import judges_identities
+from omnicascade.domain.event import Event
+from omnicascade.domain.identifiers import Identifier, NodeId
+from omnicascade.domain.identity import Edge, judges_identities
 from omnicascade.domain.identity_rules import DEFAULT_RULES
-from omnicascade.domain.json_text import mapping
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Consent, Counters, KnownIdentifier, Profile, ProfileId, Suppression
+from omnicascade.domain.trait_words import Stamp, Trait, TraitWords, nested, standing_traits, void_events
 
 ORDER_COMPLETED: Final = "Order Completed"
 ORDER_REFUNDED: Final = "Order Refunded"
@@ -34,36 +36,14 @@ MESSAGE_FAILED: Final = "Message Failed"
 
 _MONEY_FIELDS: Final = ("revenue", "total", "value")
 
-MOST_MONEY: Final = Decimal(10) ** 15
-MONEY_PLACES: Final = 6
-"""An order of more is a fault; finer parts are rounded. Sums of a million orders then stay within the 28 digits that
-decimal arithmetic keeps exactly (Python, "decimal": default context), so that their order cannot matter."""
+_SPEAKING: Final = frozenset({SUBSCRIBED, UNSUBSCRIBED, EMAIL_BOUNCED, EMAIL_MARKED_AS_SPAM, MESSAGE_FAILED})
+"""Events that say something of consent or of an address."""
 
+_COUNTED: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED})
 
 MOST_SEEN: Final = 64
 """Identifiers that one projection remembers with their times, latest first, so that an item stays small whoever shares
 an account. Of the others the edges still tell when they were first seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """A place in time that two different events never share: event time in ms, then message id."""
-
-    at_ms: int
-    message_id: MessageId
-
-    def __lt__(self, other: Stamp) -> bool:
-        """Earlier; ties are broken by message id, the same way everywhere."""
-        return (self.at_ms, self.message_id) < (other.at_ms, other.message_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Trait:
-    """One leaf of the traits: its value (None: deleted), when and by whom it was said."""
-
-    value: Any
-    stamp: Stamp
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +67,18 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """All events of one identifier, added up. Trait keys are JSON lists: the path to the leaf.
+    """All events of one identifier, added up.
 
     Attributes:
+        traits: the latest certain word on each leaf, by path (see trait_words).
         first_ms, last_ms: event times (Unix ms).
         linked: edges these events proposed and the store holds: `<other node>#<place>` to the event time (ms) it holds
             them from. Only saves asking the store again; it may know too little, never too much.
         folded: how many stored events were added, whatever they say; erased ones do not stay stored.
-        generation: the rebuild that made it last; empty until the first one.
         erased_ms: when all of this was erased last (Unix ms); what was received until then does not count.
+        doubts: words on traits that are void if their event turns out to be the first of its kind (see trait_words).
+        computed: states of the computed traits, by key (see computed_traits).
+        generation: the rebuild that made it last; empty until the first one.
     """
 
     traits: Mapping[str, Trait] = field(default_factory=dict[str, Trait])
@@ -108,54 +91,64 @@ class Projection:
     linked: Mapping[str, int] = field(default_factory=dict[str, int])
     folded: int = 0
     erased_ms: int | None = None
+    doubts: Mapping[str, Mapping[str, Trait]] = field(default_factory=dict[str, Mapping[str, Trait]])
+    computed: Mapping[str, Any] = field(default_factory=dict[str, Any])
     generation: str = ""
 
 
-def fold(projection: Projection, events: Iterable[Event]) -> Projection:
+def fold(projection: Projection, events: Iterable[Event], definitions: ComputedTraits = SHIPPED) -> Projection:
     """Add events, each of which must not have been added before; order does not matter.
 
     Events received before an erasure, and what staff said of identifiers, say nothing about the customer.
     """
-    traits, seen = dict(projection.traits), dict(projection.seen)
+    words, seen = TraitWords.of(projection.traits, projection.doubts), dict(projection.seen)
     consent, blocked = dict(projection.consent), dict(projection.blocked)
+    computed = definitions.current(projection.computed)
     counters, first, last = projection.counters, projection.first_ms, projection.last_ms
-    folded, erased = projection.folded, projection.erased_ms
+    folded, counted, erased = projection.folded, counters.events, projection.erased_ms
     for event in events:
         if erased is not None and epoch_ms(event.received_at) <= erased:
             continue
         folded += 1
         if judges_identities(event):
             continue
-        stamp = Stamp(epoch_ms(event.timestamp), event.message_id)
-        for path, value in _trait_leaves(event):
-            _keep_latest(traits, path, Trait(value, stamp, event.source))
+        counted += 1
+        at, source = event.timestamp, event.source
+        at_ms = epoch_ms(at)
+        stamp = Stamp(at_ms, event.message_id)
+        words.add(event, stamp)
         for identifier in event.identifiers:
-            _see(seen, KnownIdentifier(identifier, event.timestamp, event.timestamp, event.source))
-        for key, granted in _consent_said(event):
-            purpose, proof = event.properties.get("purpose"), event.properties.get("proof")
-            _keep_latest(consent, key, Said(granted, stamp, event.source, _text(purpose), _text(proof)))
-        for address, reason in _addresses_judged(event):
-            _keep_latest(blocked, address, Blocked(reason, stamp))
-        counters = _count(counters, event)
-        first = stamp.at_ms if first is None else min(first, stamp.at_ms)
-        last = stamp.at_ms if last is None else max(last, stamp.at_ms)
+            _see(seen, identifier, at, at, source)
+        if event.name in _SPEAKING:
+            _hear(event, stamp, consent, blocked)
+        elif event.name in _COUNTED:
+            counters = _count(counters, event)
+        definitions.add(computed, event, at_ms)
+        first = at_ms if first is None or at_ms < first else first
+        last = at_ms if last is None or at_ms > last else last
     return Projection(
-        traits=traits,
+        traits=words.words,
         seen=_latest_seen(seen),
         consent=consent,
         blocked=blocked,
-        counters=counters,
+        counters=replace(counters, events=counted),
         first_ms=first,
         last_ms=last,
         linked=projection.linked,
         folded=folded,
         erased_ms=erased,
+        doubts=words.doubts,
+        computed=computed,
         generation=projection.generation,
     )
 
 
 def join(
-    projections: Mapping[NodeId, Projection], members: Collection[NodeId] = (), named: Iterable[KnownIdentifier] = ()
+    projections: Mapping[NodeId, Projection],
+    members: Collection[NodeId] = (),
+    named: Iterable[KnownIdentifier] = (),
+    edges: Iterable[Edge] = (),
+    definitions: ComputedTraits = SHIPPED,
 ) -> Profile | None:
     """The customer that these nodes make together, or None when no event ever named one of them.
 
@@ -163,6 +156,9 @@ def join(
         projections: what the events of each node add up to.
         members: every node of the customer; those without events of their own have no projection.
         named: identifiers of members that are known from edges.
+        edges: every stored edge of the members, whether it holds or not: they tell which events were the first to name
+            a device, whose nulls are void.
+        definitions: of the computed traits, the same that the projections were folded with.
 
     Consent joins to the strictest word: where two nodes disagree on one key, the refusal stands.
     """
@@ -170,14 +166,15 @@ def join(
     consent, blocked = dict[str, Said](), dict[str, Blocked]()
     counters, firsts, lasts = Counters(), list[int](), list[int]()
     together = {*members, *projections}
+    void = void_events(edges if any(projection.doubts for projection in projections.values()) else ())
     for known in named:
-        _see(seen, known)
-    for projection in projections.values():
-        for path, trait in projection.traits.items():
+        _see_known(seen, known)
+    for node, projection in projections.items():
+        for path, trait in standing_traits(projection.traits, projection.doubts, void.get(node, ())).items():
             _keep_latest(traits, path, trait)
         for known in projection.seen.values():
             if not members or known.identifier.node_id in together:
-                _see(seen, known)
+                _see_known(seen, known)
         for key, said in projection.consent.items():
             _keep_strictest(consent, key, said)
         for address, word in projection.blocked.items():
@@ -189,11 +186,12 @@ def join(
     lasts = lasts or [epoch_ms(known.last_seen) for known in seen.values()]
     if not firsts:
         return None
+    values, sources = nested(traits)
     return Profile(
         profile_id=_profile_id(seen, together),
         members=tuple(sorted(together)),
         identifiers=tuple(sorted(seen.values(), key=_display_order)),
-        traits=_nested(traits),
+        traits=values,
         consent={
             k: Consent(s.granted, from_ms(s.stamp.at_ms), s.source, s.purpose, s.proof) for k, s in consent.items()
         },
@@ -201,6 +199,8 @@ def join(
         counters=counters,
         first_seen=from_ms(min(firsts)),
         last_seen=from_ms(max(lasts)),
+        trait_sources=sources,
+        computed=definitions.show(projection.computed for projection in projections.values()),
     )
 
 
@@ -219,7 +219,9 @@ def _display_order(known: KnownIdentifier) -> tuple[Any, ...]:
 
 
 def _keep_latest[Word: (Trait, Said, Blocked)](words: dict[str, Word], key: str, word: Word) -> None:
-    if key not in words or words[key].stamp < word.stamp:
+    """The later word; one message stored under two identifiers may say two things at one moment, which is a tie."""
+    held = words.get(key)
+    if held is None or held.stamp < word.stamp or (held.stamp == word.stamp and repr(held) < repr(word)):
         words[key] = word
 
 
@@ -238,51 +240,32 @@ def _latest_seen(seen: dict[NodeId, KnownIdentifier]) -> Mapping[NodeId, KnownId
     return dict(by_age[:MOST_SEEN])
 
 
-def _see(seen: dict[NodeId, KnownIdentifier], known: KnownIdentifier) -> None:
-    node = known.identifier.node_id
+def _see_known(seen: dict[NodeId, KnownIdentifier], known: KnownIdentifier) -> None:
+    _see(seen, known.identifier, known.first_seen, known.last_seen, known.source)
+
+
+def _see(
+    seen: dict[NodeId, KnownIdentifier], identifier: Identifier, first: datetime, last: datetime, source: str
+) -> None:
+    node = identifier.node_id
     held = seen.get(node)
     if held is None:
-        seen[node] = known
+        seen[node] = KnownIdentifier(identifier, first, last, source)
         return
-    first = min(held, known, key=lambda k: (k.first_seen, k.source))
-    seen[node] = replace(first, last_seen=max(held.last_seen, known.last_seen))
+    last = max(last, held.last_seen)
+    if (held.first_seen, held.source) <= (first, source):
+        first, source = held.first_seen, held.source
+        if last == held.last_seen:
+            return
+    seen[node] = KnownIdentifier(identifier, first, last, source)
 
 
-def _trait_leaves(event: Event) -> Iterable[tuple[str, Any]]:
-    if event.type in ("group", "alias"):
-        own: Mapping[str, Any] = {}  # a group call's traits describe the group
-    else:
-        own = mapping(event.body.get("traits"))
-    for traits in (mapping(event.context.get("traits")), own):
-        yield from _leaves(traits, ())
-
-
-def _leaves(value: Mapping[str, Any], path: tuple[str, ...]) -> Iterable[tuple[str, Any]]:
-    for name, child in value.items():
-        here = (*path, name)
-        if isinstance(child, dict) and child:
-            yield from _leaves(cast("Mapping[str, Any]", child), here)
-        else:
-            yield json.dumps(here, separators=(",", ":")), child
-
-
-def _nested(traits: Mapping[str, Trait]) -> dict[str, Any]:
-    """Set the leaves in the order they were said, so that a later scalar replaces an earlier object and vice versa."""
-    tree: dict[str, Any] = {}
-    for path, trait in sorted(
-        traits.items(), key=lambda item: (item[1].stamp.at_ms, item[1].stamp.message_id, item[0])
-    ):
-        *parents, leaf = json.loads(path)
-        place = tree
-        for name in parents:
-            if not isinstance(place.get(name), dict):
-                place[name] = {}
-            place = place[name]
-        if trait.value is None:
-            place.pop(leaf, None)
-        else:
-            place[leaf] = {} if trait.value == {} else trait.value  # a fresh one: later leaves are set in it
-    return tree
+def _hear(event: Event, stamp: Stamp, consent: dict[str, Said], blocked: dict[str, Blocked]) -> None:
+    for key, granted in _consent_said(event):
+        purpose, proof = event.properties.get("purpose"), event.properties.get("proof")
+        _keep_latest(consent, key, Said(granted, stamp, event.source, _text(purpose), _text(proof)))
+    for address, reason in _addresses_judged(event):
+        _keep_latest(blocked, address, Blocked(reason, stamp))
 
 
 def _consent_said(event: Event) -> Iterable[tuple[str, bool]]:
@@ -314,9 +297,6 @@ def _addresses_judged(event: Event) -> Iterable[tuple[str, str]]:
 
 
 def _count(counters: Counters, event: Event) -> Counters:
-    counters = replace(counters, events=counters.events + 1)
-    if event.type != "track" or event.name not in (ORDER_COMPLETED, ORDER_REFUNDED):
-        return counters
     money = _money(event)
     if event.name == ORDER_REFUNDED:
         return replace(counters, refunded=_sum(counters.refunded, money))
@@ -346,26 +326,15 @@ def _sum(left: Mapping[str, Decimal], right: Mapping[str, Decimal]) -> Mapping[s
     return {currency: left.get(currency, Decimal()) + right.get(currency, Decimal()) for currency in (*left, *right)}
 
 
-_CURRENCY: Final = re.compile(r"[A-Za-z]{3}")
-NO_CURRENCY: Final = "XXX"
-"""ISO 4217's code for "no currency": where the event names something that is none."""
-
 LONGEST_TOPIC: Final = 100
 
 
 def _money(event: Event) -> Mapping[str, Decimal]:
     """An order's value: `revenue`, else `total`, else `value`, in `currency` (Segment e-commerce v2; default USD)."""
-    currency = _text(event.properties.get("currency")) or "USD"
     for name in _MONEY_FIELDS:
-        value = event.properties.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            continue
-        try:
-            amount = Decimal(str(value).strip())
-        except InvalidOperation:
-            continue
-        if amount.is_finite() and abs(amount) < MOST_MONEY:
-            return {currency.upper() if _CURRENCY.fullmatch(currency) else NO_CURRENCY: round(amount, MONEY_PLACES)}
+        amount = millionths(event.properties.get(name))
+        if amount is not None:
+            return {currency_of(event.properties): Decimal(amount).scaleb(-PLACES)}
     return {}
 
 

@@ -1,19 +1,23 @@
 """Projections as text: what the table keeps of an identifier between two folds.
 
-Apart from the fold so that how a projection is stored can change without touching what it means.
+Apart from the fold so that how a projection is stored can change without touching what it means. What is empty is left
+out, and the call that said several traits is written once, so that a common customer's projection stays below 1 KB: a
+write of it then costs one unit (DynamoDB developer guide, "Read/write capacity mode": a unit per started KB).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
-from omnicascade.domain.identifiers import Identifier
+from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Counters, KnownIdentifier
-from omnicascade.domain.projection import Blocked, Projection, Said, Stamp, Trait
+from omnicascade.domain.projection import Blocked, Projection, Said
+from omnicascade.domain.trait_words import Stamp, Trait
 
 MOST_CHARACTERS: Final = 300_000
 """ASCII characters of a stored projection. Source: DynamoDB developer guide, "Item size": 400 KB."""
@@ -25,38 +29,58 @@ def dump_projection(projection: Projection) -> str:
     It must fit into one item, whatever a hostile client sends: where it does not, the traits said longest ago go first.
     """
     text = _dumped(projection)
-    while len(text) > MOST_CHARACTERS and projection.traits:
-        by_age = sorted(projection.traits.items(), key=lambda item: (item[1].stamp.at_ms, item[1].stamp.message_id))
-        projection = replace(projection, traits=dict(by_age[len(by_age) // 4 + 1 :]))
+    while len(text) > MOST_CHARACTERS and (ages := _ages(projection)):
+        kept = frozenset(sorted(ages, key=lambda path: (ages[path], path))[len(ages) // 4 + 1 :])
+        projection = replace(
+            projection,
+            traits={path: trait for path, trait in projection.traits.items() if path in kept},
+            doubts={path: several for path, several in projection.doubts.items() if path in kept},
+        )
         text = _dumped(projection)
     return text
 
 
+def _ages(projection: Projection) -> dict[str, Stamp]:
+    """The latest word on each leaf."""
+    doubted = {path: max(t.stamp for t in several.values()) for path, several in projection.doubts.items()}
+    return {path: trait.stamp for path, trait in projection.traits.items()} | doubted
+
+
 def _dumped(projection: Projection) -> str:
-    return json.dumps(
-        {
-            "t": {
-                path: [t.value, t.stamp.at_ms, t.stamp.message_id, t.source] for path, t in projection.traits.items()
-            },
-            "s": [
-                [k.identifier.type, k.identifier.value, epoch_ms(k.first_seen), epoch_ms(k.last_seen), k.source]
-                for k in projection.seen.values()
-            ],
-            "c": {
-                key: [s.granted, s.stamp.at_ms, s.stamp.message_id, s.source, s.purpose, s.proof]
-                for key, s in projection.consent.items()
-            },
-            "b": {address: [b.reason, b.stamp.at_ms, b.stamp.message_id] for address, b in projection.blocked.items()},
-            "n": _dump_counters(projection.counters),
-            "f": projection.first_ms,
-            "l": projection.last_ms,
-            "e": projection.folded,
-            "k": projection.linked,
-        }
-        | ({} if projection.erased_ms is None else {"x": projection.erased_ms})
-        | ({"g": projection.generation} if projection.generation else {}),
-        separators=(",", ":"),
-    )
+    calls: dict[tuple[int, str, str], int] = {}
+
+    def word(trait: Trait) -> list[Any]:
+        call = (trait.stamp.at_ms, trait.stamp.message_id, trait.source)
+        return [trait.value, calls.setdefault(call, len(calls))]
+
+    sections: dict[str, Any] = {
+        "t": {path: word(trait) for path, trait in projection.traits.items()},
+        "d": {path: {who: word(t) for who, t in several.items()} for path, several in projection.doubts.items()},
+        "w": list(calls),
+        "s": [
+            [k.identifier.type, k.identifier.value, epoch_ms(k.first_seen), epoch_ms(k.last_seen), k.source]
+            for k in projection.seen.values()
+        ],
+        "c": {
+            key: [s.granted, s.stamp.at_ms, s.stamp.message_id, s.source, s.purpose, s.proof]
+            for key, s in projection.consent.items()
+        },
+        "b": {address: [b.reason, b.stamp.at_ms, b.stamp.message_id] for address, b in projection.blocked.items()},
+        "k": projection.linked,
+        "p": projection.computed,
+    }
+    whole: dict[str, Any] = {name: section for name, section in sections.items() if section}
+    whole |= {
+        "n": _dump_counters(projection.counters),
+        "f": projection.first_ms,
+        "l": projection.last_ms,
+        "e": projection.folded,
+    }
+    if projection.erased_ms is not None:
+        whole["x"] = projection.erased_ms
+    if projection.generation:
+        whole["g"] = projection.generation
+    return json.dumps(whole, separators=(",", ":"))
 
 
 def _dump_counters(counters: Counters) -> list[Any]:
@@ -73,30 +97,47 @@ def _dump_counters(counters: Counters) -> list[Any]:
 def load_projection(text: str) -> Projection:
     """Read what `dump_projection` wrote."""
     stored = json.loads(text)
-    events, orders, revenue, refunded, first_order, last_order = stored["n"]
-    known = [
-        KnownIdentifier(Identifier(k, v), from_ms(first), from_ms(last), s) for k, v, first, last, s in stored["s"]
+    calls: list[tuple[Stamp, str]] = [
+        (Stamp(at_ms, message_id), source) for at_ms, message_id, source in stored.get("w", ())
     ]
+
+    def traits(section: Mapping[str, tuple[Any, int]]) -> dict[str, Trait]:
+        return {path: Trait(value, *calls[call]) for path, (value, call) in section.items()}
+
     return Projection(
-        traits={path: Trait(value, Stamp(at, mid), source) for path, (value, at, mid, source) in stored["t"].items()},
-        seen={k.identifier.node_id: k for k in known},
+        traits=traits(stored.get("t", {})),
+        seen=_load_seen(stored.get("s", ())),
         consent={
             key: Said(granted, Stamp(at, mid), source, purpose, proof)
-            for key, (granted, at, mid, source, purpose, proof) in stored["c"].items()
+            for key, (granted, at, mid, source, purpose, proof) in stored.get("c", {}).items()
         },
-        blocked={address: Blocked(reason, Stamp(at, mid)) for address, (reason, at, mid) in stored["b"].items()},
-        counters=Counters(
-            events,
-            orders,
-            {currency: Decimal(amount) for currency, amount in revenue.items()},
-            {currency: Decimal(amount) for currency, amount in refunded.items()},
-            None if first_order is None else from_ms(first_order),
-            None if last_order is None else from_ms(last_order),
-        ),
+        blocked={
+            address: Blocked(reason, Stamp(at, mid)) for address, (reason, at, mid) in stored.get("b", {}).items()
+        },
+        counters=_load_counters(stored["n"]),
         first_ms=stored["f"],
         last_ms=stored["l"],
-        linked=stored["k"],
+        linked=stored.get("k", {}),
         folded=stored["e"],
         erased_ms=stored.get("x"),
+        doubts={path: traits(several) for path, several in stored.get("d", {}).items()},
+        computed=stored.get("p", {}),
         generation=stored.get("g", ""),
+    )
+
+
+def _load_seen(listed: Iterable[Any]) -> dict[NodeId, KnownIdentifier]:
+    known = [KnownIdentifier(Identifier(k, v), from_ms(first), from_ms(last), s) for k, v, first, last, s in listed]
+    return {one.identifier.node_id: one for one in known}
+
+
+def _load_counters(stored: Iterable[Any]) -> Counters:
+    events, orders, revenue, refunded, first_order, last_order = stored
+    return Counters(
+        events,
+        orders,
+        {currency: Decimal(amount) for currency, amount in revenue.items()},
+        {currency: Decimal(amount) for currency, amount in refunded.items()},
+        None if first_order is None else from_ms(first_order),
+        None if last_order is None else from_ms(last_order),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -74,7 +74,8 @@ def customer_of(
         projections: what its members' own events add up to.
         slots: where its members stand with journeys.
     """
-    profile = join(projections, component.members, _named(component))
+    edges = [*component.accepted, *(refusal.edge for refusal in component.refused)]
+    profile = join(projections, component.members, _named(edges, component.members), edges)
     return None if profile is None else Customer(profile, component, projections, slots)
 
 
@@ -97,13 +98,12 @@ def known_since(projections: Iterable[Projection], edges: Iterable[Edge]) -> Map
     return known
 
 
-def _named(component: Component) -> list[KnownIdentifier]:
+def _named(edges: Iterable[Edge], members: Collection[NodeId]) -> list[KnownIdentifier]:
     """Identifiers that edges name; one that no event has as its strongest is known from nothing else."""
-    edges = [*component.accepted, *(refusal.edge for refusal in component.refused)]
     return [
         KnownIdentifier(end, edge.at, edge.at, edge.source)
         for edge in edges
         if edge.rule in (SAME_CALL, INCLUDE)
         for end in (edge.a, edge.b)
-        if end.node_id in component.members
+        if end.node_id in members
     ]
