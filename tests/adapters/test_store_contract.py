@@ -1,4 +1,4 @@
-"""What every store promises, asked of both: the one in memory, and the one on a DynamoDB table."""
+"""What every store promises, asked of both makes: in memory, and on a DynamoDB table (moto's, and Amazon's own)."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ from omnicascade.usecases.store_ports import (
     StoredRun,
 )
 from tests.domain.journeys.journey_builders import journey as journey_of
+from tests.dynamodb_local import or_skip
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ANN, BOB, APP = Identifier("user_id", "ann"), Identifier("user_id", "bob"), Identifier("anonymous_id", "app")
@@ -93,14 +94,20 @@ def dynamodb() -> Iterator[Any]:
         yield session.create_client("dynamodb", region_name="eu-central-1")
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(scope="module")
+def dynamodb_local() -> Iterator[Any]:
+    """Amazon's own DynamoDB Local, which the one in this process is measured by."""
+    yield from (database.client() for database in or_skip(fetch=True))
+
+
+@pytest.fixture(params=["memory", "dynamodb", pytest.param("dynamodb_local", marks=pytest.mark.soak)])
 def stores(request: pytest.FixtureRequest) -> Stores:
     """Empty stores of one make."""
     if request.param == "memory":
         customers, configuration = MemoryCustomerStore(), MemoryConfigurationStore()
         runs = MemoryRunStore(customers)
         return Stores(MemoryEventStore(), customers, runs, configuration, configuration, MemoryLinkStore())
-    table = _table(request.getfixturevalue("dynamodb"))
+    table = _table(request.getfixturevalue(request.param))
     on_table = DynamoConfigurationStore(table)
     return Stores(
         DynamoEventStore(table),
