@@ -1,15 +1,15 @@
 """The command line, `omnicascade`: what people type who bring data into a deployment, or rehearse against one.
 
 Why it exists: a team's history lies in files before its channels are connected. Each subcommand is one module with one
-function, registered here and nowhere else; business rules stay behind the HTTP API.
+function, registered here and nowhere else, and loads what it needs when it is called; business rules stay in the core.
 """
 
-from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from omnicascade.cli.import_command import import_file
+from omnicascade.cli.import_options import import_file
+from omnicascade.cli.rebuild import rebuild
 
 app = typer.Typer(
     name="omnicascade",
@@ -23,6 +23,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata  # noqa: PLC0415 - no other command needs it
+
         typer.echo(f"omnicascade {metadata.version('omnicascade')}")
         raise typer.Exit
 
@@ -38,3 +40,4 @@ def main(
 
 
 app.command("import")(import_file)
+app.command("rebuild")(rebuild)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from omnicascade.cli.import_options import AUTO
 from omnicascade.domain.errors import InvalidInputError, Problem
 
-AUTO: Final = "auto"
 _FALLBACK: Final = "cp1252"
 _DELIMITERS: Final = ",;\t|"
 _LINE_LIMIT_BYTES: Final = 4 * 1024 * 1024

@@ -9,7 +9,8 @@ from typing import Final
 
 from omnicascade.cli.csv_source import Row
 from omnicascade.cli.import_journal import Checkpoint, Rejected
-from omnicascade.cli.intake_client import BATCH_LIMIT_BYTES, BATCH_LIMIT_CALLS, Rejection
+from omnicascade.cli.import_options import BATCH_LIMIT_CALLS
+from omnicascade.cli.intake_client import BATCH_LIMIT_BYTES, Rejection
 from omnicascade.cli.joins import Joins
 from omnicascade.cli.row_calls import MappedCall, RowMapper
 from omnicascade.domain.errors import InvalidInputError

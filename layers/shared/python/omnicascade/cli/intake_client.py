@@ -17,9 +17,8 @@ import httpx
 
 from omnicascade.domain.errors import InvalidInputError, UnavailableError
 
-BATCH_LIMIT_CALLS: Final = 500
 BATCH_LIMIT_BYTES: Final = 400 * 1024
-"""Well below the intake's own limits (2,500 calls, 4 MB), so that a repeated batch costs little."""
+"""Well below the intake's own limit (4 MB), so that a repeated batch costs little."""
 
 ATTEMPTS: Final = 8
 _FIRST_WAIT_S: Final = 0.5

@@ -1,0 +1,230 @@
+"""Make every profile anew from the events alone, under whatever rules are given.
+
+Why it exists: events are the truth and profiles a projection, so a change of rules is tried, and a lost table restored,
+by reading the events again. Identifiers are read from the calls as they were sent, so that priorities, blocked values,
+limits, windows and trust all count anew. It is the online road's own fold, edges and resolution, without its stores:
+nothing is written, so running it twice is running it once.
+
+Memory: calls are let go as soon as they are folded. What stays is a projection per identifier, the earliest proposal
+per pair, and the message ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from omnicascade.domain.deployment import Source
+from omnicascade.domain.errors import MalformedBodyError
+from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.identifiers import Identifier, NodeId, Spelling, identifiers_of, normalise
+from omnicascade.domain.identity import Component, Edge, Resolution, edges_of
+from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
+from omnicascade.domain.intake import read_time
+from omnicascade.domain.moments import epoch_ms
+from omnicascade.domain.profile import Profile
+from omnicascade.domain.projection import Projection, fold
+from omnicascade.usecases.find_customer import Customer, customer_of, known_since
+
+HELD_EVENTS: Final = 25_000
+"""Calls kept before they are folded: folding an identifier's events together is cheaper than one by one."""
+
+REMEMBERED_SPELLINGS: Final = 1 << 18
+"""Values whose spelling is remembered: normalising a phone number costs more than all the rest of its event."""
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildSummary:
+    """What a rebuild read and what became of it.
+
+    Attributes:
+        events: different events, whatever they say.
+        duplicates: calls whose message id their strongest identifier had already.
+        nobody: events among `events` that name nobody under these rules.
+        profiles: customers.
+        merges: how often customers that existed before were joined into one.
+        refused: proposals that do not hold, by the code of the reason.
+    """
+
+    events: int
+    duplicates: int
+    nobody: int
+    profiles: int
+    merges: int
+    refused: Mapping[str, int]
+
+
+class ProfileRebuild:
+    """Takes calls in any order, as often as they come, and gives the customers they make."""
+
+    def __init__(self, rules: IdentityRules = DEFAULT_RULES) -> None:
+        self._rules = rules
+        self._spelling = _remembering(rules)
+        self._owners: dict[str, NodeId] = {}
+        self._elsewhere: set[tuple[str, NodeId]] = set()
+        self._held: defaultdict[NodeId, list[Event]] = defaultdict(list)
+        self._holding = 0
+        self._projections: dict[NodeId, Projection] = {}
+        self._edges: dict[tuple[NodeId, NodeId, str], Edge] = {}
+        self._duplicates = self._nobody = 0
+
+    def add(self, call: Mapping[str, Any], source: Source, received_at: datetime | None = None) -> bool:
+        """Add a call as the intake accepted it; False when its event was added before.
+
+        What is the same event is decided as the store decides it: one message id under one strongest identifier.
+
+        Args:
+            call: with its `type`, `messageId` and corrected `timestamp`.
+            source: where it was sent from.
+            received_at: when the intake took it (UTC); None: when it happened.
+
+        Raises:
+            MalformedBodyError: it has no time at all. Nothing was added.
+        """
+        event = _event_of(call, source, received_at, self._rules, self._spelling)
+        node = event.node_id
+        if not self._is_new(event.message_id, node):
+            self._duplicates += 1
+            return False
+        if not event.identifiers:
+            self._nobody += 1
+            return True
+        self._held[node].append(event)
+        self._holding += 1
+        if self._holding >= HELD_EVENTS:
+            self._fold_held()
+        return True
+
+    def done(self) -> Rebuilt:
+        """The customers that all calls added so far make."""
+        self._fold_held()
+        edges = self._edges.values()
+        return Rebuilt(
+            resolution=Resolution.of(edges, known_since(self._projections.values(), edges), self._rules),
+            projections=self._projections,
+            nodes=sorted({*self._projections, *(end.node_id for edge in edges for end in (edge.a, edge.b))}),
+            events=len(self._owners) + len(self._elsewhere),
+            duplicates=self._duplicates,
+            nobody=self._nobody,
+        )
+
+    def _is_new(self, message_id: str, node: NodeId) -> bool:
+        owner = self._owners.get(message_id)
+        if owner is None:
+            self._owners[message_id] = node
+            return True
+        if owner == node or (message_id, node) in self._elsewhere:
+            return False
+        self._elsewhere.add((message_id, node))
+        return True
+
+    def _fold_held(self) -> None:
+        for node, events in self._held.items():
+            self._projections[node] = fold(self._projections.get(node, _NOTHING), events)
+            self._propose(events)
+        self._held.clear()
+        self._holding = 0
+
+    def _propose(self, events: Sequence[Event]) -> None:
+        for event in events:
+            for edge in edges_of(event, self._rules):
+                pair = (edge.a.node_id, edge.b.node_id, edge.place)
+                held = self._edges.get(pair)
+                if held is None or edge.outranks(held):
+                    self._edges[pair] = edge
+
+
+_NOTHING: Final = Projection()
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """The customers of a rebuild.
+
+    Attributes:
+        resolution: every proposal, gone through.
+        projections: what the events of each identifier add up to.
+        nodes: every identifier that was named, in an order that does not depend on that of the calls.
+        events, duplicates, nobody: see `RebuildSummary`.
+    """
+
+    resolution: Resolution
+    projections: Mapping[NodeId, Projection]
+    nodes: Sequence[NodeId]
+    events: int
+    duplicates: int
+    nobody: int
+
+    def components(self) -> Iterator[Component]:
+        """Who is together, each once; first the one with the least node."""
+        return self.resolution.components(self.nodes)
+
+    def customers(self) -> Iterator[Customer]:
+        """Every customer that an event names, in the order of `components`."""
+        return filter(None, map(self.customer, self.components()))
+
+    def customer(self, component: Component) -> Customer | None:
+        """The customer that a component is; None when no event ever named it."""
+        projections = {node: self.projections[node] for node in sorted(component.members) if node in self.projections}
+        return customer_of(component, projections)
+
+    def summary(self, profiles: int, merges: int) -> RebuildSummary:
+        """The figures, given what was counted while the customers were read."""
+        refused = Counter(refusal.code for refusal in self.resolution.refused)
+        return RebuildSummary(
+            self.events, self.duplicates, self.nobody, profiles, merges, dict(sorted(refused.items()))
+        )
+
+
+def _remembering(rules: IdentityRules) -> Spelling:
+    """`normalise` with a memory, for one set of rules."""
+
+    @lru_cache(REMEMBERED_SPELLINGS)
+    def remembered(kind: str, value: str, region: str | None) -> Identifier | None:
+        return normalise(kind, value, region, rules)
+
+    def spelling(kind: str, value: object, region: str | None, _: IdentityRules) -> Identifier | None:
+        return remembered(kind, value, region) if type(value) is str else normalise(kind, value, region, rules)
+
+    return spelling
+
+
+def _event_of(
+    call: Mapping[str, Any], source: Source, received_at: datetime | None, rules: IdentityRules, spelling: Spelling
+) -> Event:
+    kind = str(call["type"])
+    happened_at = read_time(call.get("timestamp")) or received_at
+    if happened_at is None:
+        raise MalformedBodyError("`timestamp` must be an ISO 8601 time between 1970 and 2200", path="timestamp")
+    return Event(
+        message_id=MessageId(call["messageId"]),
+        type=kind,
+        name=str(call["event"]) if kind == "track" else kind,
+        source=source.name,
+        timestamp=happened_at,
+        received_at=received_at or happened_at,
+        identifiers=identifiers_of(call, source, rules, spelling),
+        body=call,
+    )
+
+
+def profile_line(profile: Profile) -> str:
+    """One profile in a digest: `type:value|…;events;revenue;first;last`, identifiers sorted, times in Unix ms.
+
+    Revenue is the sum of the amounts, whatever their currency.
+    """
+    names = "|".join(sorted(str(known.identifier) for known in profile.identifiers))
+    revenue = sum(profile.counters.revenue.values(), Decimal()).normalize()
+    first, last = epoch_ms(profile.first_seen), epoch_ms(profile.last_seen)
+    return f"{names};{profile.counters.events};{revenue:f};{first};{last}"
+
+
+def digest_of(lines: Iterable[str]) -> str:
+    """16 hexadecimal digits that tell whether two rebuilds made the same profiles, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
