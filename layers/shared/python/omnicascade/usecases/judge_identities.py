@@ -113,7 +113,7 @@ class IdentityBench:
         words = [Word(here, there, rule)]
         if rule == INCLUDE and partner:
             words += _taken_back(both, words[0])
-        return self._say(both, words, said, about=here)
+        return self._say(both, words, said, about=here, show=[here, there])
 
     def _separate(self, customer: Customer, listed: object, said: Statement) -> Verdict:
         names, problems = identifiers_by_node(customer), list[Problem]()
@@ -138,9 +138,8 @@ class IdentityBench:
         strongest = sorted(names.values(), key=lambda one: (self.rules.strength(one.type), one.value))
         away = [identifier for identifier in strongest if identifier.node_id in leaving]
         rest = [identifier for identifier in strongest if identifier.node_id not in leaving]
-        return self._say(
-            [customer], parting_words(away, rest, customer.component.accepted), said, about=rest[0], then=away
-        )
+        words = parting_words(away, rest, customer.component.accepted)
+        return self._say([customer], words, said, about=rest[0], show=[*rest, *away])
 
     def _exclude(self, customer: Customer, listed: object, said: Statement) -> Verdict:
         spoken = latest_words(customer.component.by_hand)
@@ -160,7 +159,9 @@ class IdentityBench:
             problems.append(Problem("edges", "missing_edges", 'expected a list such as [{"from": "…", "to": "…"}]'))
         if problems:
             raise _unacceptable(problems)
-        return self._say([customer], words, said, about=words[0].a)
+        strongest = customer.profile.identifiers[0].identifier
+        ends = [end for word in words for end in (word.a, word.b)]
+        return self._say([customer], words, said, about=words[0].a, show=[strongest, *ends])
 
     def _read(
         self, given: object, names: Mapping[NodeId, Identifier], path: str, problems: list[Problem]
@@ -212,16 +213,17 @@ class IdentityBench:
     def _say(
         self,
         customers: Sequence[Customer],
-        words: Iterable[Word],
+        words: Sequence[Word],
         said: Statement,
         *,
         about: Identifier,
-        then: Iterable[Identifier] = (),
+        show: Iterable[Identifier],
     ) -> Verdict:
-        """Store the words that are not held yet as one event at `about`, and find what becomes of the customers."""
+        """Store the words that are not held yet as one event at `about`, and find what becomes of the customers, those
+        of `show` first."""
         held = latest_words(word for customer in customers for word in customer.component.by_hand)
         new = [word for word in words if _rule(held.get(word.pair)) != word.rule]
-        nodes = [about.node_id, *(one.node_id for one in then)]
+        nodes = [identifier.node_id for identifier in show]
         nodes += sorted(member for customer in customers for member in customer.component.members)
         if not new:
             said_before = [held[word.pair] for word in words if word.pair in held]

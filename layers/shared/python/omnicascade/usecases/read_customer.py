@@ -56,6 +56,10 @@ def profile_response(profile: Profile, deployment: Deployment) -> dict[str, Any]
             for known in profile.identifiers
         ],
         "traits": profile.traits,
+        "trait_sources": {
+            path: {"source": said.source, "at": iso(said.at)} for path, said in sorted(profile.trait_sources.items())
+        },
+        "computed": profile.computed,
         "channels": {channel.value: _channel(profile, channel, deployment) for channel in Channel},
         "counters": {
             "events": counters.events,
