@@ -4,7 +4,7 @@ Kept apart from the stack so that a role reads as a sentence, and so that the te
 the list somebody decided on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parseaddr
 from typing import Final
 
@@ -13,7 +13,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.platform_function import account_arn
-from omnicascade.contracts import LINK_KEY_PREFIX, TIMELINE_INDEX
+from omnicascade.contracts import ERASED_PARTITION, LINK_KEY_PREFIX, TIMELINE_INDEX
 
 CONFIGURATION_PARTITION: Final = "CONFIG"
 """The partition of the table that holds sources, topics, journeys and templates."""
@@ -48,6 +48,25 @@ def read_links(table: dynamodb.ITable) -> iam.PolicyStatement:
         ["dynamodb:GetItem"],
         [table.table_arn],
         {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{LINK_KEY_PREFIX}*"]}},
+    )
+
+
+def read_orders(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """Read who is to be erased, as digests, and nothing else of the table."""
+    return _allow(
+        ["dynamodb:Query"],
+        [table.table_arn],
+        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [ERASED_PARTITION]}},
+    )
+
+
+def rewrite_objects(bucket_arn: str, *prefixes: str) -> Sequence[iam.PolicyStatement]:
+    """Read and replace objects under some prefixes of a bucket, and delete their older versions for good."""
+    operations = ("GetObject", "PutObject", "DeleteObjectVersion")
+    condition = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+    return (
+        _allow([f"s3:{operation}" for operation in operations], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),
+        _allow(["s3:ListBucket", "s3:ListBucketVersions"], [bucket_arn], condition),
     )
 
 
@@ -156,6 +175,6 @@ def hand_to_sns(role: iam.IRole) -> iam.PolicyStatement:
 def _allow(
     actions: Sequence[str],
     resources: Sequence[str],
-    conditions: dict[str, dict[str, object]] | dict[str, dict[str, str]] | None = None,
+    conditions: Mapping[str, Mapping[str, object]] | None = None,
 ) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=list(actions), resources=list(resources), conditions=conditions)

@@ -32,7 +32,7 @@ from infra.function_code import function_code
 from infra.interfaces import as_key, as_role
 from infra.journey_definition import machine_definition
 from infra.rebuild_definition import rebuild_definition
-from omnicascade.contracts import CONFIGURATION_FILE, EVENT_KEY_PREFIX, Env, Function
+from omnicascade.contracts import CONFIGURATION_FILE, ERASURES_PREFIX, EVENT_KEY_PREFIX, Env, Function
 
 _SYNC: Final = FunctionShape(timeout=Duration.seconds(25), memory_mb=1024)
 """Below API Gateway's 30 s, so that a caller hears of a time-out from us. Twice the memory is twice the processor."""
@@ -45,6 +45,7 @@ SHAPES: Final[Mapping[Function, FunctionShape]] = {
     Function.RECEIVE_FEEDBACK: FunctionShape(timeout=Duration.seconds(30)),
     Function.FOLLOW_LINKS: _SYNC,
     Function.SERVE_STAFF_API: _SYNC,
+    Function.ERASE_CUSTOMERS: FunctionShape(timeout=Duration.minutes(5), memory_mb=1024),
     Function.REBUILD_PROFILES: FunctionShape(timeout=Duration.minutes(15), memory_mb=1024),
     Function.CONFIGURE_DEPLOYMENT: FunctionShape(timeout=Duration.seconds(120)),
 }
@@ -111,6 +112,7 @@ class OmnicascadeStack(Stack):
             removal_policy=self._removal,
         )
         self._events = WorkQueue(self, "Events", reader_timeout=SHAPES[Function.RECORD_EVENTS].timeout)
+        self._erasures = WorkQueue(self, "Erasures", reader_timeout=SHAPES[Function.ERASE_CUSTOMERS].timeout)
         self._stream_failures = StreamFailures(self, "StreamFailures")
         self._feedback = FeedbackPath(
             self, "Feedback", name=self._name, key=key, reader_timeout=SHAPES[Function.RECEIVE_FEEDBACK].timeout
@@ -181,8 +183,13 @@ class OmnicascadeStack(Stack):
                 ],
             ),
             Function.ARCHIVE_EVENTS: _Work(
-                {Env.ARCHIVE_BUCKET: self._archive.bucket.bucket_name},
-                [may.write_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX), failures, stream],
+                stores | {Env.ARCHIVE_BUCKET: self._archive.bucket.bucket_name},
+                [
+                    may.write_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX),
+                    may.read_orders(table),
+                    failures,
+                    stream,
+                ],
             ),
             Function.SEND_NEXT_MESSAGE: _Work(
                 road
@@ -210,11 +217,29 @@ class OmnicascadeStack(Stack):
             ),
             Function.FOLLOW_LINKS: _Work(road | links, [may.read_links(table), events, read_signing]),
             Function.SERVE_STAFF_API: _Work(
-                road | {Env.STATE_MACHINE_ARN: machine},
+                road | {Env.STATE_MACHINE_ARN: machine, Env.ERASURES_QUEUE_URL: self._erasures.queue.queue_url},
                 [
-                    may.use_table(table, *may.READ, "PutItem", "UpdateItem", "ConditionCheckItem"),
+                    may.use_table(table, *may.READ, "PutItem", "UpdateItem", "ConditionCheckItem", "BatchWriteItem"),
                     may.start_runs(machine),
-                    events,
+                    may.answer_tokens(machine),
+                    may.send_to(self._events.queue.queue_arn, self._erasures.queue.queue_arn),
+                ],
+            ),
+            Function.ERASE_CUSTOMERS: _Work(
+                stores
+                | links
+                | {
+                    Env.ERASURES_QUEUE_URL: self._erasures.queue.queue_url,
+                    Env.STATE_MACHINE_ARN: machine,
+                    Env.ARCHIVE_BUCKET: self._archive.bucket.bucket_name,
+                },
+                [
+                    may.use_table(table, *may.READ, "PutItem", "ConditionCheckItem", "BatchWriteItem"),
+                    may.answer_tokens(machine),
+                    may.consume(self._erasures.queue.queue_arn),
+                    may.send_to(self._erasures.queue.queue_arn),
+                    *may.rewrite_objects(self._archive.bucket.bucket_arn, ARCHIVE_PREFIX, ERASURES_PREFIX),
+                    read_signing,
                 ],
             ),
             Function.REBUILD_PROFILES: _Work(
@@ -244,6 +269,9 @@ class OmnicascadeStack(Stack):
         )
         self._functions[Function.RECEIVE_FEEDBACK].read_queue(
             queue_arn=self._feedback.work.queue.queue_arn, batch_size=10, window_s=0
+        )
+        self._functions[Function.ERASE_CUSTOMERS].read_queue(
+            queue_arn=self._erasures.queue.queue_arn, batch_size=1, window_s=0
         )
         for reader, batch_size, window_s in ((Function.PROJECT_PROFILES, 100, 0), (Function.ARCHIVE_EVENTS, 1000, 60)):
             self._functions[reader].read_stream(
@@ -311,6 +339,12 @@ class OmnicascadeStack(Stack):
             f"AwsSolutions-IAM5[Resource::<{self.get_logical_id(bucket)}.Arn>/{ARCHIVE_PREFIX}*]",
             "Object keys carry date and shard; the function may add objects under this prefix and read none.",
         )
+        for prefix in (ARCHIVE_PREFIX, ERASURES_PREFIX):
+            acknowledge(
+                self._functions[Function.ERASE_CUSTOMERS].role,
+                f"AwsSolutions-IAM5[Resource::<{self.get_logical_id(bucket)}.Arn>/{prefix}*]",
+                "A person's events lie in objects of every hour; no other function reads or replaces them.",
+            )
         acknowledge(
             self._functions[Function.CONFIGURE_DEPLOYMENT].role,
             "AwsSolutions-IAM5[Resource::*]",
@@ -325,6 +359,7 @@ class OmnicascadeStack(Stack):
             dead_letters={
                 "Events": self._events.dead_letters,
                 "Feedback": self._feedback.work.dead_letters,
+                "Erasures": self._erasures.dead_letters,
                 "Stream": self._stream_failures.queue,
             },
             functions={name.value: unit.function for name, unit in self._functions.items()},

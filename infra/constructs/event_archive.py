@@ -8,12 +8,14 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
+from omnicascade.contracts import ARCHIVE_PREFIX, ERASURES_PREFIX
 
-ARCHIVE_PREFIX: Final = "archive/"
 REBUILDS_PREFIX: Final = "rebuilds/"
 _COLD_AFTER: Final = Duration.days(90)
 _REPORTS: Final = Duration.days(30)
 _OLD_VERSIONS: Final = Duration.days(30)
+_ORDERS: Final = Duration.days(36)
+"""Orders to erase outlive every point-in-time backup of the table (35 days) by one day."""
 
 
 class EventArchive(Construct):
@@ -52,6 +54,12 @@ class EventArchive(Construct):
                     expiration=Duration.days(retention_days),
                     noncurrent_version_expiration=_OLD_VERSIONS,
                     transitions=_transitions(retention_days),
+                ),
+                s3.LifecycleRule(
+                    id="forget-orders",
+                    prefix=ERASURES_PREFIX,
+                    expiration=_ORDERS,
+                    noncurrent_version_expiration=Duration.days(1),
                 ),
                 s3.LifecycleRule(
                     id="forget-rebuilds",

@@ -23,7 +23,8 @@ type Before = Callable[[int], None]
 _INSERT: Final = re.compile(r"INSERT INTO \"(?P<table>[^\"]+)\" VALUE \{(?P<fields>.*)\}")
 _FIELD: Final = re.compile(r"\s*'(?P<name>\w+)'\s*:\s*(?P<value>\?|'[^']*')\s*(?:,|$)")
 _UPDATE: Final = re.compile(
-    r"UPDATE \"(?P<table>[^\"]+)\"(?P<sets>(?: SET \"\w+\"=\?)+) WHERE (?P<where>\"\w+\"=\S+(?: AND \"\w+\"=\S+)*)"
+    r"UPDATE \"(?P<table>[^\"]+)\"(?P<sets>(?: SET \"\w+\"=\?)+)(?P<removes>(?: REMOVE \"\w+\")*)"
+    r" WHERE (?P<where>\"\w+\"=\S+(?: AND \"\w+\"=\S+)*)"
 )
 _EQUALS: Final = re.compile(r"\"(?P<name>\w+)\"=(?P<value>\?|'[^']*')")
 
@@ -66,6 +67,7 @@ def _insert(backend: Any, insert: re.Match[str], parameters: Iterator[Any]) -> d
 
 def _update(backend: Any, update: re.Match[str], parameters: Iterator[Any]) -> dict[str, Any]:
     changed = _values(_EQUALS, update["sets"], parameters)
+    removed = re.findall(r"\w+", update["removes"].replace(" REMOVE ", " "))
     where = _values(_EQUALS, update["where"], parameters)
     _end(parameters)
     table = backend.get_table(update["table"])
@@ -76,8 +78,10 @@ def _update(backend: Any, update: re.Match[str], parameters: Iterator[Any]) -> d
         backend.update_item(
             update["table"],
             key,
-            "SET " + ", ".join(f"#{name} = :{name}" for name in changed),
-            expression_attribute_names={f"#{name}": name for name in changed | where},
+            "SET "
+            + ", ".join(f"#{name} = :{name}" for name in changed)
+            + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
+            expression_attribute_names={f"#{name}": name for name in [*changed, *where, *removed]},
             expression_attribute_values={f":{name}": value for name, value in changed.items()}
             | {f":was_{name}": value for name, value in where.items()},
             condition_expression=" AND ".join(conditions),

@@ -135,6 +135,8 @@ class Resources:
         del metadata
         name = self._name(logical_id, properties.get("BucketName")).lower()
         self._clients.s3.create_bucket(Bucket=name)
+        if properties.get("VersioningConfiguration", {}).get("Status") == "Enabled":
+            self._clients.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return Made(name, {"Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com"})
 
     def _queue(self, logical_id: str, properties: Properties, metadata: Properties) -> Made:

@@ -13,6 +13,7 @@ class Settings:
 
     table: str
     events_queue_url: str
+    erasures_queue_url: str
     archive_bucket: str
     state_machine_arn: str
     public_url: str

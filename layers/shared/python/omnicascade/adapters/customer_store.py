@@ -30,7 +30,8 @@ class DynamoCustomerStore:
         self._insert_edge = insert_statement(table.name, *_EDGE_ATTRIBUTES)
         self._insert_projection = insert_statement(table.name, "pk", "seq", "state", sk=keys.PROJECTION)
         self._update_projection = (
-            f'UPDATE "{table.name}" SET "seq"=? SET "state"=? '  # noqa: S608 - no value is part of it
+            # An erased projection expires; one that somebody lives in again must not.
+            f'UPDATE "{table.name}" SET "seq"=? SET "state"=? REMOVE "expires_at" '  # noqa: S608 - no value is part of it
             f"""WHERE "pk"=? AND "sk"='{keys.PROJECTION}' AND "seq"=?"""
         )
 

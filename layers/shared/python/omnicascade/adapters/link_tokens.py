@@ -45,8 +45,12 @@ class LinkTokens:
         Raises:
             UnavailableError: the key could not be read.
         """
-        digest = hmac.digest(self._words[-1].encode(), message_id.encode(), "sha256")
-        return urlsafe_b64encode(digest).decode()[:CODE_LENGTH]
+        return self.click_codes(message_id)[-1]
+
+    def click_codes(self, message_id: str) -> list[str]:
+        """Every code that a message's link can have been given, one per word of the secret; raises as `click_code`."""
+        digests = [hmac.digest(word.encode(), message_id.encode(), "sha256") for word in self._words]
+        return [urlsafe_b64encode(digest).decode()[:CODE_LENGTH] for digest in digests]
 
     def click_url(self, code: str) -> str:
         """The address of a tracked link."""

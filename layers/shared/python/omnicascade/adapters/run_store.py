@@ -53,7 +53,7 @@ class DynamoRunStore:
     def load(self, run_id: str) -> StoredRun | None:
         """See `RunStore.load`. Cost: 1 read unit per 4 KB."""
         item = self._table.get(*keys.run_key(run_id))
-        return _run_from(item) if item else None
+        return run_from(item) if item else None
 
     def save(self, before: StoredRun, run: Run, *, token: str) -> StoredRun:
         """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 2 for the slot when the run ends."""
@@ -109,7 +109,7 @@ class DynamoRunStore:
     def runs_of(self, nodes: Collection[NodeId], journey: str | None = None) -> Sequence[Run]:
         """See `RunStore.runs_of`. Cost: one query per node."""
         prefix = f"R#{journey}_" if journey else "R#"
-        found = [_run_from(item).run for node in sorted(nodes) for item in self._table.query(node, prefix)]
+        found = [run_from(item).run for node in sorted(nodes) for item in self._table.query(node, prefix)]
         return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
@@ -129,6 +129,7 @@ def _run_item(stored: StoredRun) -> Item:
     }
 
 
-def _run_from(item: Item) -> StoredRun:
+def run_from(item: Item) -> StoredRun:
+    """The run that an item keeps."""
     run = runs.from_json(json.loads(item["state"]["S"]))
     return StoredRun(run, int(item["rev"]["N"]), item["token"]["S"])

@@ -18,6 +18,7 @@ from omnicascade.usecases.serve_profiles import ProfileDesk
 from omnicascade.usecases.serve_staff import StaffDesk
 from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
+from omnicascade.wiring.eraser import erasure_desk
 from omnicascade.wiring.late_renderer import LateRenderer
 
 
@@ -40,6 +41,7 @@ def staff_desk(settings: Settings) -> StaffDesk:
         settings=configuration,
         workshop=Workshop(configuration, configuration, LateRenderer().check),
         runs=RunDesk(customers, runs, configuration, timer),
+        erasures=erasure_desk(settings),
         clock=now,
         new_id=_new_id,
         openapi=json.loads(files("omnicascade").joinpath("openapi.json").read_text(encoding="utf-8")),

@@ -1,0 +1,1 @@
+"""The function erase_customers."""
