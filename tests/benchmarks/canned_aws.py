@@ -6,10 +6,12 @@ is the socket: the same for both sides of every ratio.
 """
 
 import json
+import re
 import time
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, cast
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -52,6 +54,19 @@ _FIXED: Final[Mapping[str, bytes]] = {
     "SendEmail": b'{"MessageId":"0100000000000000-bench"}',
     "GetSecretValue": b'{"SecretString":"a-signing-secret-of-the-benchmark"}',
 }
+
+
+@cache
+def _names(statement: str) -> Sequence[str]:
+    """The attributes that a statement's question marks stand for; of one named twice the latter condition is `was`."""
+    names = re.findall(r"""['"](\w+)['"][:=]\?""", statement)
+    return [name if name not in names[:place] else f"was {name}" for place, name in enumerate(names)]
+
+
+@cache
+def _fixed(statement: str) -> Item:
+    """The attributes whose values are part of the statement."""
+    return {name: {"S": value} for name, value in re.findall(r"""['"](\w+)['"][:=]'([^']*)'""", statement)}
 
 
 class CannedTable:
@@ -98,9 +113,27 @@ class CannedTable:
                 return {"Item": found} if found else {}
             case "Query":
                 return {"Items": [] if "IndexName" in asked else self._range(asked["ExpressionAttributeValues"])}
+            case "BatchGetItem":
+                return {
+                    "Responses": {name: self._found(wanted["Keys"]) for name, wanted in asked["RequestItems"].items()}
+                }
+            case "BatchExecuteStatement":
+                return {
+                    "Responses": [self._execute(one["Statement"], one["Parameters"]) for one in asked["Statements"]]
+                }
             case _:
                 pass
         return {}
+
+    def _found(self, wanted: Iterable[Item]) -> list[Item]:
+        found = (self._partitions[key["pk"]["S"]].get(key["sk"]["S"]) for key in wanted)
+        return [item for item in found if item]
+
+    def _execute(self, statement: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+        item = dict(_fixed(statement)) | dict(zip(_names(statement), parameters, strict=True))
+        held = self._partitions[item["pk"]["S"]].get(item["sk"]["S"], {})
+        self._put(held | {name: value for name, value in item.items() if not name.startswith("was ")})
+        return {"TableName": "bench"}
 
     def _put(self, item: Item) -> None:
         self._partitions[item["pk"]["S"]][item["sk"]["S"]] = item

@@ -1,12 +1,13 @@
 """CPU of one event on its road, in units of a bare `boto3.client("dynamodb").update_item`.
 
 Measured in one process, pass after pass over the same events in turn: bare calls, the recorder, the intake's handler,
-the stream's reader. AWS is answered inside the process (see canned_aws), the same answer for the floor and for us.
+the stream's reader; the recorder and the reader with one event at a time, and with a hundred. AWS is answered inside
+the process (see canned_aws), the same answer for the floor and for us.
 """
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +16,11 @@ from tests.benchmarks.figures import Figure, median, ratio
 from tests.benchmarks.processes import Progress, apart, become_a_function, cpu_per_item
 
 EVENTS: Final = 2_000
-STREAM_BATCH: Final = 100
+BATCH: Final = 100
+"""Events of one invocation of the recorder (ten messages) and of the stream's reader, where they come in batches."""
+CALLS_A_MESSAGE: Final = 10
+OTHERS: Final = 5_000
+"""Added to a seed: calls of other customers, for the stream's reader to read one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,10 @@ class Pass:
 
     floor: float
     record: float
+    record_batch: float
     intake: float
     fold: float
+    fold_batch: float
 
 
 def measure(runs: int, progress: Progress) -> list[Figure]:
@@ -40,13 +47,21 @@ def measure(runs: int, progress: Progress) -> list[Figure]:
     return [
         median("event_road.floor", floors, "us/event", note="bare boto3 update_item, default config, in-process stub"),
         against_floor(
-            "record_event", [one.record for one in passes], "SQS body → resolved node → conditional put", 1.5
+            "record_event", [one.record for one in passes], "SQS body → resolved node → conditional put", 1.25
         ),
         against_floor("intake_call", [one.intake for one in passes], "ingest_events.handler, one event a request"),
         against_floor(
-            "fold_event",
-            [one.fold for one in passes],
-            f"Projector, batches of {STREAM_BATCH}, edges and journeys included",
+            "fold_event", [one.fold for one in passes], "Projector, one event a batch, edges and journeys included"
+        ),
+        against_floor(
+            "record_in_batch", [one.record_batch for one in passes], f"Recorder, {BATCH} events in ten messages"
+        ),
+        against_floor("fold_in_batch", [one.fold_batch for one in passes], f"Projector, batches of {BATCH}"),
+        against_floor(
+            "road_in_batch",
+            [one.record_batch + one.fold_batch for one in passes],
+            f"recorder and projector together, batches of {BATCH}",
+            0.25,
         ),
     ]
 
@@ -89,17 +104,23 @@ class _Road:
     def walk(self, seed: int) -> Pass:
         """One pass of each piece over the same events; nobody was ever seen before."""
         events = calls(EVENTS, seed)
-        bodies = [_queue_body(call) for call in events]
+        bodies = [_queue_body([call]) for call in events]
+        messages = [_queue_body(some) for some in _parts(events, CALLS_A_MESSAGE)]
         bare = [_bare_update(call, body) for call, body in zip(events, bodies, strict=True)]
         requests = [request(call) for call in events]
-        batches = _stream_batches(bodies)
         floor = cpu_per_item(lambda wanted: self._bare.update_item(**wanted), bare)
-        self._answer_with(self._canned)
-        record = cpu_per_item(lambda body: self._record([body]), bodies)
         self._answer_with(self._table.answer)
-        intake = self._without_stub(lambda: cpu_per_item(lambda one: self._intake(one, None), requests))
-        fold = self._without_stub(lambda: cpu_per_item(self._project, batches, per=EVENTS))
-        return Pass(floor, record, intake, fold)
+        return Pass(
+            floor=floor,
+            record=self._work(self._record, _parts(bodies, 1)),
+            record_batch=self._work(self._record, _parts(messages, BATCH // CALLS_A_MESSAGE)),
+            intake=self._work(lambda one: self._intake(one, None), requests),
+            fold=self._work(self._project, _parts(_stream_records(calls(EVENTS, seed + OTHERS)), 1)),
+            fold_batch=self._work(self._project, _parts(_stream_records(events), BATCH)),
+        )
+
+    def _work(self, work: Callable[[Any], object], given: Sequence[Any]) -> float:
+        return self._without_stub(lambda: cpu_per_item(work, given, per=EVENTS))
 
     def _answer_with(self, answer: Any) -> None:
         for events in self._services:
@@ -113,11 +134,15 @@ class _Road:
         return total - (self._table.cpu_s - before) / EVENTS * 1e6
 
 
-def _queue_body(call: dict[str, Any]) -> str:
+def _parts[T](whole: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
+
+
+def _queue_body(some: Sequence[dict[str, Any]]) -> str:
     from omnicascade.adapters.events_queue import encode
     from omnicascade.usecases.ports import Envelope
 
-    return next(iter(encode(Envelope("web", NOON, [call], "PL"))))
+    return next(iter(encode(Envelope("web", NOON, some, "PL"))))
 
 
 def _bare_update(call: dict[str, Any], body: str) -> dict[str, Any]:
@@ -130,16 +155,15 @@ def _bare_update(call: dict[str, Any], body: str) -> dict[str, Any]:
     }
 
 
-def _stream_batches(bodies: Sequence[str]) -> list[list[dict[str, Any]]]:
+def _stream_records(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The inserts of these events as the table's stream delivers them."""
     from omnicascade.adapters.event_store import event_item
-    from omnicascade.adapters.events_queue import decode
-    from omnicascade.usecases.record_events import event_of
+    from omnicascade.usecases.ports import Envelope
+    from omnicascade.usecases.record_events import events_of
 
     records: list[dict[str, Any]] = []
-    for position, body in enumerate(bodies):
-        envelope = decode(body)
-        image = json.loads(json.dumps(event_item(event_of(envelope.calls[0], envelope))))
+    for position, event in enumerate(events_of(Envelope("web", NOON, events, "PL"))):
+        image = json.loads(json.dumps(event_item(event)))
         sequence = str(time.time_ns() + position)
         records.append({"eventName": "INSERT", "dynamodb": {"NewImage": image, "SequenceNumber": sequence}})
-    return [records[start : start + STREAM_BATCH] for start in range(0, len(records), STREAM_BATCH)]
+    return records
