@@ -60,8 +60,9 @@ class Eraser:
         if receipt.checked or early:
             return early
         self.archive.keep_order(erasure)
-        self.seal.close(erasure, now)
         job = _Job(self, erasure, receipt, now, out_of_time)
+        job.note_neighbours(self.seal.neighbours(erasure, rules))
+        self.seal.close(erasure, now)
         for step in (job.clear, job.visit_neighbours, job.rewrite_archive):
             wait = step()
             if wait is not None:
@@ -103,10 +104,16 @@ class _Job:
     out_of_time: Callable[[], bool]
     waits: list[timedelta] = field(default_factory=list[timedelta])
 
+    def note_neighbours(self, found: frozenset[NodeId]) -> None:
+        """Keep who else is concerned before the edges that tell it are cut; an event that was under way when the order
+        came may have brought somebody in."""
+        work = replace(self.receipt.work, neighbours=self.receipt.work.neighbours | found)
+        status = "erasing" if self.receipt.status == "accepted" else self.receipt.status
+        if (work, status) != (self.receipt.work, self.receipt.status):
+            self._save(replace(self.receipt, status=status, work=work))
+
     def clear(self) -> timedelta | None:
         """Delete what the nodes hold."""
-        if self.receipt.status == "accepted":
-            self._save(replace(self.receipt, status="erasing"))
         for node in self.erasure.nodes:
             after: str | None = ""
             while after is not None:
@@ -169,8 +176,9 @@ class _Job:
                 page = self.eraser.seal.store.holdings(node, after)
                 gone |= self._redact([event for _, event in page.events])
                 after = page.last
-            left = partial(without, gone=frozenset(gone), nodes=self.erasure.nodes)
-            self.eraser.seal.store.revise(node, left, until=None)
+            if gone or self.receipt.status != "done":  # later, the neighbour may have met them anew
+                left = partial(without, gone=frozenset(gone), nodes=self.erasure.nodes)
+                self.eraser.seal.store.revise(node, left, until=None)
         return None
 
     def _redact(self, events: Iterable[Event]) -> set[Identifier]:

@@ -42,27 +42,39 @@ class Seal:
         held = self.store.receipt(erasure.erasure_id)
         if held is not None:
             return held
-        edges = {edge for node in erasure.nodes for edge in self.store.edges_at(node)}
-        neighbours = frozenset(self._neighbours(edges, erasure, rules))
+        edges = self._edges(erasure)
         counts = Counts(identifiers=len(erasure.nodes), edges=len(edges))
-        return self.store.open(
-            erasure, Receipt(erasure.erasure_id, erasure.at, by, counts=counts, work=Work(neighbours=neighbours))
-        )
+        work = Work(neighbours=frozenset(self._beyond(edges, erasure, rules)))
+        return self.store.open(erasure, Receipt(erasure.erasure_id, erasure.at, by, counts=counts, work=work))
+
+    def neighbours(self, erasure: Erasure, rules: IdentityRules) -> frozenset[NodeId]:
+        """Nodes of others whose events may name the person, as far as edges still tell."""
+        return frozenset(self._beyond(self._edges(erasure), erasure, rules))
 
     def close(self, erasure: Erasure, now: datetime) -> None:
         """Put the tombstones, cut the edges, stop the runs. May be repeated; what came after the order stays."""
         until = erasure.at + REMEMBERED
         for node in erasure.nodes:
             self.store.revise(node, lambda projection: entombed(projection, erasure), until=until)
-        for node in erasure.nodes:
-            edges = self.store.edges_at(node)
-            self.store.remove_edges(self._of_before(edges, erasure))
+        self.store.remove_edges(self._edges(erasure))
         for node in erasure.nodes:
             for slot in self.customers.head(node, consistent=True).slots:
                 if slot.live and slot.last_started <= erasure.at:
                     self._stop(slot.run_id, now)
 
-    def _neighbours(self, edges: Iterable[Edge], erasure: Erasure, rules: IdentityRules) -> Iterator[NodeId]:
+    def _edges(self, erasure: Erasure) -> Collection[Edge]:
+        """The edges at the person's nodes that were proposed by what was received until the erasure: those whose event
+        is not a later one."""
+        edges = {edge for node in erasure.nodes for edge in self.store.edges_at(node)}
+        received = self.store.received([edge for edge in edges if not edge.by_hand])
+
+        def later(edge: Edge) -> bool:
+            moment = edge.at if edge.by_hand else received.get((edge.a.node_id, edge.message_id))
+            return moment is not None and moment > erasure.at
+
+        return [edge for edge in edges if not later(edge)]
+
+    def _beyond(self, edges: Iterable[Edge], erasure: Erasure, rules: IdentityRules) -> Iterator[NodeId]:
         """Nodes outside whose own events name the person: the events' strongest identifiers, and wherever staff's word
         about a pair may lie."""
         for edge in edges:
@@ -72,16 +84,6 @@ class Seal:
                 yield from (set(other.component.members) if other else set()) - set(erasure.nodes)
             elif edge.a.node_id in outside:
                 yield edge.a.node_id
-
-    def _of_before(self, edges: Collection[Edge], erasure: Erasure) -> list[Edge]:
-        """Edges proposed by what was received until the erasure: those whose event is not a later one."""
-        received = self.store.received([edge for edge in edges if not edge.by_hand])
-
-        def later(edge: Edge) -> bool:
-            moment = edge.at if edge.by_hand else received.get((edge.a.node_id, edge.message_id))
-            return moment is not None and moment > erasure.at
-
-        return [edge for edge in edges if not later(edge)]
 
     def _stop(self, run_id: str, now: datetime) -> None:
         """End a run, so that no claim of its sender can hold, and its execution.

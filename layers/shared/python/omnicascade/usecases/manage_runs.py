@@ -80,7 +80,7 @@ class RunDesk:
             pinned = self.journeys.journey(run.journey, run.version) or journey
             arn = begin(stored, pinned, customer, self.journeys.deployment(), self.timer, now)
             return {"profile": reference, "run_id": run.run_id, "execution_arn": arn}
-        raise StaleWriteError(f"{journey.name} keeps being entered by {reference}")
+        raise StaleWriteError(f"{journey.name} keeps being entered by this customer")
 
     def _not_begun(self, journey: Journey, customer: Customer) -> StoredRun | None:
         """A live run that no sender has touched: an earlier start may have died before its timer was started.

@@ -136,7 +136,8 @@ class _Folding:
         new = [arrival.event for arrival in own if _padded(arrival.sequence) > stored.watermark]
         if not new:
             return None
-        edges, linked = _link(stored.projection, new, self.rules)
+        standing = [event for event in new if not _overtaken(event, stored.projection)]
+        edges, linked = _link(stored.projection, standing, self.rules)
         projection = replace(fold(stored.projection, new), linked=linked)
         watermark = max(_padded(arrival.sequence) for arrival in own)
         return _Change(edges, ProjectionChange(node, projection, watermark, stored.watermark))

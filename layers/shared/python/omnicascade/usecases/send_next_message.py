@@ -19,7 +19,7 @@ from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import Run, is_run_id
+from omnicascade.domain.journeys.run import Run, home_of, is_run_id
 from omnicascade.usecases.deliver_message import Delivery, PostOffice
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.move_runs import ATTEMPTS, outcome_of
@@ -81,12 +81,21 @@ class RunClerk:
             self._advance(task, stored, journey, now)
         except InvalidInputError as error:
             self.timer.refuse(task.token, error.message)
+        except _ErasedError:
+            self.timer.finish(task.token, {"outcome": "exited", "reason": "the customer was erased"})
+
+    def _erased(self, run_id: str) -> bool:
+        """Whether a run may be gone because its customer was erased."""
+        projection = self.customers.head(home_of(run_id), consistent=True).projection
+        return projection is not None and projection.erased_ms is not None
 
     def _run_of(self, task: Task, now: datetime) -> StoredRun | str:
         """The run the task is about, made if a person started the execution; or why there is none."""
         run_id = task.input.get("run")
         if run_id:
             stored = self.runs.load(str(run_id)) if is_run_id(str(run_id)) else None
+            if stored is None and is_run_id(str(run_id)) and self._erased(str(run_id)):
+                raise _ErasedError
             if stored is None:
                 raise InvalidInputError(f"there is no run {run_id}")
             return stored
@@ -224,14 +233,18 @@ class RunClerk:
     def _customer_of(self, run: Run) -> Customer:
         customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)
         if customer is None:
-            raise InvalidInputError(f"the customer of run {run.run_id} is gone")
+            raise _ErasedError
         return customer
 
     def _reloaded(self, run_id: str) -> StoredRun:
         stored = self.runs.load(run_id)
         if stored is None:
-            raise StaleWriteError(f"run {run_id} is gone")
+            raise _ErasedError
         return stored
+
+
+class _ErasedError(Exception):
+    """The customer was erased while the run was waiting or at work: nothing is left to do, and nothing is wrong."""
 
 
 def _in_doubt(run: Run) -> bool:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 from omnicascade.domain.deployment import Channel, Price
-from omnicascade.domain.identifiers import Identifier
+from omnicascade.domain.identifiers import Identifier, NodeId
 
 type SendOutcome = Literal["claimed", "sent", "failed", "unknown", "withdrawn"]
 type RunOutcome = Literal["completed", "exited", "held_out", "failed"]
@@ -121,6 +121,11 @@ def make_run_id(journey: str, profile_id: str, mark: str) -> str:
         mark: `RUN_MARK_DIGITS` hexadecimal digits that tell the occasions apart.
     """
     return f"{journey}_{profile_id}_{mark}"
+
+
+def home_of(run_id: str) -> NodeId:
+    """The node at which a run is kept: the profile's when it started."""
+    return NodeId(run_id.rsplit("_", 2)[1])
 
 
 def is_run_id(text: str) -> bool:
