@@ -74,9 +74,9 @@ class Posted:
     call: Mapping[str, Any]
 
 
-def posted_call(random: Random, number: int) -> Posted:
+def posted_call(random: Random, number: int, sources: Sequence[Source] = SOURCES) -> Posted:
     """One call: somebody visits, logs in, buys, gives an address, takes a new name, or stands at a till."""
-    source = random.choice(SOURCES)
+    source = random.choice(sources)
     call: dict[str, Any] = {
         "messageId": f"m-{number:02d}",
         "timestamp": (T0 + STEP * random.randrange(32)).isoformat(),
@@ -163,10 +163,26 @@ def judgement(number: int, pairs: Iterable[tuple[str, str, str]], at: datetime) 
     return Posted(Source(STAFF_SOURCE, "staff"), call)
 
 
-def any_judgement(random: Random, number: int, names: Sequence[str]) -> Posted:
+NAMED: Final = (
+    *("user_id:u-ann", "user_id:u-bob", "email:ann@example.com", "email:bob@example.com"),
+    *("anonymous_id:visit-0", "anonymous_id:visit-1", "card:card-ann"),
+)
+"""Identifiers of which staff speak."""
+
+
+def any_judgement(random: Random, number: int) -> Posted:
     """Staff say something of two identifiers, or take it back."""
-    a, b = random.sample(sorted(names), 2)
+    a, b = random.sample(NAMED, 2)
     return judgement(number, [(a, b, random.choice(BY_HAND))], T0 + STEP * random.randrange(64))
+
+
+def stream_of(random: Random, most: int = 20) -> list[Posted]:
+    """Calls of channels, and sometimes words of staff."""
+    calls = [posted_call(random, number) for number in range(random.randint(4, most))]
+    if random.random() < 0.5:
+        calls += [any_judgement(random, number) for number in range(random.randint(1, 3))]
+    random.shuffle(calls)
+    return calls
 
 
 @dataclass

@@ -29,6 +29,7 @@ from tests.identity_streams import (
     judgement,
     posted_call,
     seen_of,
+    stream_of,
 )
 from tests.usecases.identity_road import Road, mixed
 from tests.usecases.port_proxy import Call, straight
@@ -37,10 +38,6 @@ from tests.usecases.turns import Turns
 RANDOMS = st.randoms(use_true_random=False)
 RULE_NAMES = st.sampled_from(sorted(RULES))
 SEEDS = st.integers(0, 2**32)
-NAMED = (
-    *("user_id:u-ann", "user_id:u-bob", "email:ann@example.com", "email:bob@example.com"),
-    *("anonymous_id:visit-0", "anonymous_id:visit-1", "card:card-ann"),
-)
 
 
 def edges_in_words(edges: Collection[Edge]) -> list[str]:
@@ -155,7 +152,7 @@ class Identities(RuleBasedStateMachine):
     @rule(random=RANDOMS)
     def judge(self, random: Random) -> None:
         """Staff speak."""
-        self.posted.append(any_judgement(random, len(self.posted), NAMED))
+        self.posted.append(any_judgement(random, len(self.posted)))
         self.road.record(self.posted[-1:])
 
     @precondition(lambda self: self.posted)
@@ -214,15 +211,6 @@ class Identities(RuleBasedStateMachine):
 
 Identities.TestCase.settings = settings(max_examples=40, stateful_step_count=14, deadline=None)
 TestIdentities = Identities.TestCase
-
-
-def stream_of(random: Random, most: int = 20) -> list[Posted]:
-    """Calls of channels, and sometimes words of staff."""
-    calls = [posted_call(random, number) for number in range(random.randint(4, most))]
-    if random.random() < 0.5:
-        calls += [any_judgement(random, number, NAMED) for number in range(random.randint(1, 3))]
-    random.shuffle(calls)
-    return calls
 
 
 def views(road: Road) -> dict[str, Any]:
