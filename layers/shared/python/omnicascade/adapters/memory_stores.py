@@ -235,6 +235,17 @@ class MemoryRunStore:
         if held and held.run_id == run.run_id:
             slots[key] = replace(held, live=False)
 
+    def kept_at(self, node: NodeId) -> list[StoredRun]:
+        """Every run kept at a node; for the stores of this package."""
+        return [stored for run_id, stored in self._runs.items() if keys.run_key(run_id)[0] == node]
+
+    def forget(self, run_ids: Collection[str] = (), provider_ids: Collection[str] = ()) -> None:
+        """Drop runs and messages; for the stores of this package."""
+        for run_id in run_ids:
+            self._runs.pop(run_id, None)
+        for provider_id in provider_ids:
+            self._messages.pop(provider_id, None)
+
     def note_message(self, message: SentMessage) -> None:
         """See `RunStore.note_message`."""
         self._messages[message.provider_id] = message
@@ -263,6 +274,11 @@ class MemoryLinkStore:
         """See `LinkStore.save`."""
         del now
         self._links[code] = link
+
+    def forget(self, codes: Collection[str]) -> None:
+        """Drop links; for the stores of this package."""
+        for code in codes:
+            self._links.pop(code, None)
 
     def find(self, code: str) -> ClickLink:
         """The link behind a code.
