@@ -17,22 +17,21 @@ from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.identity import ALIAS, Component, Edge, Refusal
+from omnicascade.domain.identity_rules import DEFAULT_RULES
 from omnicascade.domain.intake import accept
 from omnicascade.domain.journeys.run import Decision, LedgerEntry, Run
 from omnicascade.domain.projection import Projection, fold, join
 from omnicascade.domain.template_definition import load_template
 from omnicascade.domain.templates import to_json
 from omnicascade.usecases.change_consent import change_consent
+from omnicascade.usecases.explain_customer import explain_response
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.manage_runs import message_response, run_response
-from omnicascade.usecases.read_customer import (
-    consent_response,
-    explain_response,
-    profile_response,
-    timeline_response,
-)
+from omnicascade.usecases.page_events import timeline_response
+from omnicascade.usecases.read_customer import consent_response, profile_response
 from omnicascade.usecases.store_ports import Page, SentMessage
 from tests.fakes.event_queue import MemoryEventQueue
+from tests.usecases.staff_room import StaffRoom, shown
 
 DOCUMENT: dict[str, Any] = json.loads(files("omnicascade").joinpath("openapi.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -154,6 +153,11 @@ def test_example_answers_follow_their_schemas() -> None:
         ("ConsentChange", {"fax/promotions": "granted"}),
         ("ConsentChange", {"email/promotions": "perhaps"}),
         ("RunsWanted", {}),
+        ("Split", {}),
+        ("Split", {"identifiers": []}),
+        ("Split", {"identifiers": ["a:b"], "edges": [{"from": "a:b", "to": "c:d"}]}),
+        ("Link", {"with": "user_id:1", "rule": "merge"}),
+        ("TraitsChange", {"traits": {}}),
         ("Error", {"message": "Not Found"}),
     ],
 )
@@ -168,7 +172,7 @@ class Events:
     def __init__(self, event: Event) -> None:
         self._event = event
 
-    def timeline(self, *_: object) -> Page:
+    def timeline(self, *_: object, **_more: object) -> Page:
         return Page([self._event], "000001#ab")
 
 
@@ -200,8 +204,52 @@ def test_what_the_code_says_of_a_customer_is_as_described() -> None:
     events: Any = Events(event)
     assert problems("Profile", profile_response(ann.profile, Deployment()), closed=True) == []
     assert problems("ConsentReport", consent_response(ann.profile), closed=True) == []
-    assert problems("Explanation", explain_response(ann), closed=True) == []
-    assert problems("Timeline", timeline_response(ann, events, None, None), closed=True) == []
+    assert problems("Explanation", explain_response(ann, events, DEFAULT_RULES), closed=True) == []
+    assert problems("Timeline", timeline_response(ann, events, {"limit": "1"}), closed=True) == []
+
+
+@pytest.fixture(scope="module")
+def split_room() -> StaffRoom:
+    """A customer with a run and a message, after what the document shows: a split, a word, and traits by staff."""
+    room = StaffRoom()
+    room.world.put_journey("basket", entry={"event": "Product Added"})
+    who = {"userId": "42", "context": {"traits": {"email": "ann@example.com", "phone": "+48601234567"}}}
+    room.happened(who, {"userId": "42", "anonymousId": "browser"}, {"event": "Product Added", **who})
+    room.world.advance(days=2)
+    return room
+
+
+def example(route: str, number: int = 0) -> Any:
+    return [body for shown_route, _, body in documented_bodies() if shown_route == route][number]
+
+
+def test_what_staff_say_and_export_is_as_described(split_room: StaffRoom) -> None:
+    """Split, words by hand, search and export take the documented bodies and have exactly the documented members."""
+    room, path = split_room, "user_id:42"
+    room.happened({"userId": "42", "context": {"externalIds": [{"type": "email", "id": "bob@example.com"}]}})
+    edge = room.split(path, example("POST /v1/profiles/{id}/split", 1))
+    assert problems("SplitDone", edge, closed=True) == []
+    assert problems("SplitDone", room.split(path, example("POST /v1/profiles/{id}/split", 0)), closed=True) == []
+    linked = room.desk.link(room.request("anonymous_id:browser", example("PUT /v1/profiles/{id}/links")))
+    assert problems("Explanation", linked.body, closed=True) == []
+    found = room.desk.search(room.request(query={"email": "ann@example.com", "user_id": "nobody"}))
+    assert problems("ProfileList", found.body, closed=True) == []
+    exported = shown(room.desk.export(room.request(path)))
+    assert problems("Export", exported, closed=True) == []
+    assert exported["runs"]
+    assert exported["messages"]
+
+
+def test_every_documented_change_of_traits_is_queued(split_room: StaffRoom) -> None:
+    """The examples of PATCH become a call each."""
+    route = "PATCH /v1/profiles/{id}"
+    bodies: list[Any] = [body for shown_route, _, body in documented_bodies() if shown_route == route]
+    assert len(bodies) == 2
+    for body in bodies:
+        answer = split_room.desk.change(split_room.request("user_id:42", body))
+        assert problems("TraitsQueued", answer.body, closed=True) == []
+        assert split_room.world.queue.calls[-1]["traits"] == body["traits"]
+    split_room.world.settle()
 
 
 def test_every_documented_word_of_consent_is_understood() -> None:

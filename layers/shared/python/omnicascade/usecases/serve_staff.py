@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from omnicascade.domain.identity import STAFF_SOURCE
 from omnicascade.domain.json_text import parse_json
+from omnicascade.usecases.erase_customer import ErasureDesk
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
 from omnicascade.usecases.serve_profiles import ProfileDesk
@@ -22,6 +24,7 @@ class StaffDesk:
     settings: DeploymentSettings
     workshop: Workshop
     runs: RunDesk
+    erasures: ErasureDesk
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     openapi: Mapping[str, Any]
@@ -35,6 +38,14 @@ class StaffDesk:
         """
         return _CALLS[request.route](self, request)
 
+    def erase(self, request: StaffRequest) -> Answer:
+        """Erase a customer; nobody finds them any more."""
+        customer = self.profiles.unchanged(request)
+        rules = self.settings.deployment().identity
+        by, now = request.caller or STAFF_SOURCE, self.clock()
+        body = self.erasures.erase(customer, by=by, rules=rules, now=now, new_id=self.new_id)
+        return Answer(202, body, {"location": body["receipt"]})
+
     def start_runs(self, request: StaffRequest) -> Answer:
         """Start runs by hand."""
         body = parse_json(request.body)
@@ -46,6 +57,8 @@ _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "GET /v1/profiles": lambda desk, r: desk.profiles.search(r),
     "GET /v1/profiles/{id}": lambda desk, r: desk.profiles.profile(r),
     "PATCH /v1/profiles/{id}": lambda desk, r: desk.profiles.change(r),
+    "DELETE /v1/profiles/{id}": StaffDesk.erase,
+    "GET /v1/erasures/{id}": lambda desk, r: Answer(200, desk.erasures.show(r.path["id"])),
     "GET /v1/profiles/{id}/events": lambda desk, r: desk.profiles.timeline(r),
     "GET /v1/profiles/{id}/explain": lambda desk, r: desk.profiles.explain(r),
     "GET /v1/profiles/{id}/export": lambda desk, r: desk.profiles.export(r),
