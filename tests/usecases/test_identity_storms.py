@@ -1,4 +1,4 @@
-"""Streams of conflicts through throttles, lost answers, crashes, late and repeated deliveries end as the oracle says."""
+"""Streams of conflicts through throttles, lost answers, crashes and late or repeated deliveries: the oracle's end."""
 
 from __future__ import annotations
 
