@@ -201,6 +201,7 @@ class _Group:
     counts: Counter[str]
     since: datetime | None
     merging: list[Edge] = field(default_factory=list[Edge])
+    renamed: set[NodeId] = field(default_factory=set[NodeId])
 
     @classmethod
     def of(cls, identifier: Identifier, since: datetime | None) -> _Group:
@@ -338,8 +339,10 @@ class Resolution:
             kept.merging.append(edge)
         kept.merging += added.merging
         kept.counts.update(added.counts)
-        if edge.renames:
-            kept.counts["user_id"] -= 1  # the new name replaces the old one
+        if _replaces(edge, right):
+            kept.counts["user_id"] -= 1
+            kept.renamed.add(edge.b.node_id)
+        kept.renamed |= added.renamed
         kept.members.update(added.members)
         kept.since = min((s for s in (kept.since, added.since) if s), default=None)
         self.groups.update(dict.fromkeys(added.members, kept))
@@ -406,11 +409,18 @@ def _refusal(
     return _limit_refusal(left, right, edge, rules, known_since)
 
 
+def _replaces(edge: Edge, renamed: _Group) -> bool:
+    """Whether an alias puts a new name in the old one's place: once for each old name, else two people who each took
+    over one browser's id would be one."""
+    return edge.renames and edge.b.node_id not in renamed.renamed
+
+
 def _limit_refusal(
     left: _Group, right: _Group, edge: Edge, rules: IdentityRules, known_since: Mapping[NodeId, datetime]
 ) -> Refusal | None:
     def together(kind: str) -> int:
-        return left.counts.get(kind, 0) + right.counts.get(kind, 0) - (edge.renames and kind == "user_id")
+        replaced = kind == "user_id" and _replaces(edge, right)
+        return left.counts.get(kind, 0) + right.counts.get(kind, 0) - replaced
 
     # What only one of them has is not more afterwards; it may be too many already where staff said so by hand.
     on_both_sides = [kind for kind, count in left.counts.items() if count and right.counts.get(kind)]
