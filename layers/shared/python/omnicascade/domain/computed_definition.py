@@ -162,7 +162,7 @@ class _Reader:
             weights = dict(cast("Mapping[str, object]", events))
         else:
             weights = dict[str, object].fromkeys(self.names("events"), 1)
-        if not weights:
+        if not events:
             self.wrong("events", "missing", "expected the names of the events that count")
         for name, weight in weights.items():
             least = -MOST_WEIGHT if negative else 1
