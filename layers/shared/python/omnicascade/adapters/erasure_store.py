@@ -190,6 +190,7 @@ def _receipt_item(receipt: Receipt) -> Item:
         "neighbours": sorted(work.neighbours),
         "hours": sorted(work.hours),
         "hours_done": sorted(work.hours_done),
+        "visited": sorted(work.visited),
         "counted": list(work.counted),
     }
     return {
@@ -216,6 +217,7 @@ def _receipt_from(item: Item) -> Receipt:
             neighbours=frozenset(map(NodeId, state["neighbours"])),
             hours=frozenset(state["hours"]),
             hours_done=frozenset(state["hours_done"]),
+            visited=frozenset(map(NodeId, state["visited"])),
             counted=(node, key),
         ),
         revision=int(item["rev"]["N"]),

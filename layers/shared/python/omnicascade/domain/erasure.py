@@ -84,12 +84,14 @@ class Work:
         neighbours: nodes of others whose events may name the person.
         hours: hours since 1970 (UTC) in which events of the person, or naming them, were received.
         hours_done: those of them whose archive was rewritten.
+        visited: nodes, of the person and of others, that are done with.
         counted: how far items were counted: the node and the sort key of the last one.
     """
 
     neighbours: frozenset[NodeId] = frozenset()
     hours: frozenset[int] = frozenset()
     hours_done: frozenset[int] = frozenset()
+    visited: frozenset[NodeId] = frozenset()
     counted: tuple[str, str] = ("", "")
 
 

@@ -103,6 +103,7 @@ class _Job:
     now: datetime
     out_of_time: Callable[[], bool]
     waits: list[timedelta] = field(default_factory=list[timedelta])
+    visited: set[NodeId] = field(default_factory=set[NodeId])
 
     def note_neighbours(self, found: frozenset[NodeId]) -> None:
         """Keep who else is concerned before the edges that tell it are cut; an event that was under way when the order
@@ -114,15 +115,28 @@ class _Job:
 
     def clear(self) -> timedelta | None:
         """Delete what the nodes hold."""
-        for node in self.erasure.nodes:
+        for node in self._unvisited(self.erasure.nodes):
+            waiting = len(self.waits)
             after: str | None = ""
             while after is not None:
                 if self.out_of_time():
-                    return timedelta()
+                    return self._interrupted()
                 page = self.eraser.seal.store.holdings(node, after)
                 self._clear_page(node, page)
                 after = page.last
+            if len(self.waits) == waiting:
+                self.visited.add(node)
         return max(self.waits, default=None)
+
+    def _unvisited(self, nodes: Iterable[NodeId]) -> list[NodeId]:
+        self.visited |= self.receipt.work.visited
+        return [node for node in sorted(nodes) if node not in self.visited]
+
+    def _interrupted(self) -> timedelta:
+        """Keep which nodes are done with, and let the order come again at once."""
+        work = replace(self.receipt.work, visited=frozenset(self.visited))
+        self._save(replace(self.receipt, work=work))
+        return timedelta()
 
     def _clear_page(self, node: NodeId, page: Holdings) -> None:
         at = self.erasure.at
@@ -167,18 +181,19 @@ class _Job:
 
     def visit_neighbours(self) -> timedelta | None:
         """Take the person's identifiers out of what others' events and projections say."""
-        for node in sorted(self.receipt.work.neighbours):
+        for node in self._unvisited(self.receipt.work.neighbours):
             gone = set[Identifier]()
             after: str | None = ""
             while after is not None:
                 if self.out_of_time():
-                    return timedelta()
+                    return self._interrupted()
                 page = self.eraser.seal.store.holdings(node, after)
                 gone |= self._redact([event for _, event in page.events])
                 after = page.last
             if gone or self.receipt.status != "done":  # later, the neighbour may have met them anew
                 left = partial(without, gone=frozenset(gone), nodes=self.erasure.nodes)
                 self.eraser.seal.store.revise(node, left, until=None)
+            self.visited.add(node)
         return None
 
     def _redact(self, events: Iterable[Event]) -> set[Identifier]:
@@ -196,7 +211,7 @@ class _Job:
         erased = dict.fromkeys(self.erasure.nodes, self.erasure.at)
         for hour in sorted(self.receipt.work.hours - self.receipt.work.hours_done):
             if self.out_of_time():
-                return timedelta()
+                return self._interrupted()
             done = self.eraser.archive.rewrite(hour, lambda line: line_without(line, erased), since=since)
             counts = self.receipt.counts.plus(archive_objects_read=done.read, archive_objects_rewritten=done.rewritten)
             work = self.receipt.work
@@ -208,7 +223,7 @@ class _Job:
         if self.receipt.status == "done":
             self._save(replace(self.receipt, checked=True, work=Work()))
             return None
-        work = replace(self.receipt.work, hours_done=frozenset())
+        work = replace(self.receipt.work, hours_done=frozenset(), visited=frozenset())
         self._save(replace(self.receipt, status="done", completed_at=self.now, work=work))
         return SECOND_LOOK
 
