@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from heapq import nlargest, nsmallest
 from itertools import count
 
 from omnicascade.adapters import keys
@@ -59,6 +60,7 @@ class MemoryEventStore:
     def __init__(self) -> None:
         self.stream: list[Arrival] = []
         self._events: dict[tuple[NodeId, str], Event] = {}
+        self._places: dict[tuple[NodeId, str], str] = {}
         self._sequence = count(1)
 
     def add(self, event: Event) -> bool:
@@ -74,7 +76,7 @@ class MemoryEventStore:
         place = (event.node_id, keys.event_key(event.message_id))
         if place in self._events:
             return False
-        self._events[place] = event
+        self._events[place], self._places[place] = event, keys.timeline_key(event)
         self.stream.append(Arrival(event, f"{next(self._sequence):021d}"))
         return True
 
@@ -103,14 +105,12 @@ class MemoryEventStore:
         """
         after = keys.read_cursor(cursor) if cursor else None
         wanted = set(nodes)
-        placed = [
-            ((keys.timeline_key(event), node), event) for (node, _), event in self._events.items() if node in wanted
-        ]
-        placed.sort(key=lambda pair: pair[0], reverse=not oldest_first)
+        placed = [((self._places[key], key[0]), key) for key in self._events if key[0] in wanted]
         if after:
-            placed = [(at, event) for at, event in placed if (at > after if oldest_first else at < after)]
-        page = placed[:limit]
-        return Page([event for _, event in page], keys.cursor(*page[-1][0]) if len(placed) > limit else None)
+            placed = [(at, key) for at, key in placed if (at > after if oldest_first else at < after)]
+        first = nsmallest(limit + 1, placed) if oldest_first else nlargest(limit + 1, placed)
+        page = first[:limit]
+        return Page([self._events[key] for _, key in page], keys.cursor(*page[-1][0]) if len(first) > limit else None)
 
     def arrived(
         self, nodes: Collection[NodeId], names: Collection[str], *, happened_from: datetime, received_from: datetime

@@ -50,7 +50,8 @@ def node_of(reference: str, region: str | None = None) -> NodeId:
 
 def identifier_of(reference: str, region: str | None = None) -> Identifier | None:
     """The identifier that `type:value` names, spelled as it is stored; None for a profile id and for a placeholder."""
-    kind, colon, value = reference.partition(":")
+    # Half a character, which no event can name either, has no bytes and so no node.
+    kind, colon, value = reference.encode(errors="replace").decode().partition(":")
     if not colon or kind.strip() == PROFILE_ID:
         return None
     return normalise(kind.strip(), value, region)

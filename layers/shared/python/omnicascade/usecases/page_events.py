@@ -60,11 +60,14 @@ def read_cursor(shown: str | None) -> str | None:
     """
     if shown is None:
         return None
+    message = "`cursor` must be the value a previous page gave"
     try:
-        return b64decode(shown + "=" * (-len(shown) % 4), altchars=b"-_", validate=True).decode()
+        place = b64decode(shown + "=" * (-len(shown) % 4), altchars=b"-_", validate=True).decode()
     except ValueError as error:
-        message = "`cursor` must be the value a previous page gave"
         raise MalformedBodyError(message, code="bad_cursor", path="cursor") from error
+    if not place:
+        raise MalformedBodyError(message, code="bad_cursor", path="cursor")
+    return place
 
 
 def _shown(event: Event) -> dict[str, Any]:
