@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from heapq import nlargest, nsmallest
 from itertools import count
 
 from omnicascade.adapters import keys
@@ -83,7 +82,9 @@ class MemoryEventStore:
     def remove(self, events: Collection[Event]) -> None:
         """See `EventStore.remove`."""
         for event in events:
-            self._events.pop((event.node_id, keys.event_key(event.message_id)), None)
+            place = (event.node_id, keys.event_key(event.message_id))
+            self._events.pop(place, None)
+            self._places.pop(place, None)
 
     def events_of(self, node: NodeId) -> Iterator[Event]:
         """See `EventStore.events_of`."""
@@ -105,12 +106,12 @@ class MemoryEventStore:
         """
         after = keys.read_cursor(cursor) if cursor else None
         wanted = set(nodes)
-        placed = [((self._places[key], key[0]), key) for key in self._events if key[0] in wanted]
+        placed = [((at, key[0]), key) for key, at in self._places.items() if key[0] in wanted]
         if after:
             placed = [(at, key) for at, key in placed if (at > after if oldest_first else at < after)]
-        first = nsmallest(limit + 1, placed) if oldest_first else nlargest(limit + 1, placed)
-        page = first[:limit]
-        return Page([self._events[key] for _, key in page], keys.cursor(*page[-1][0]) if len(first) > limit else None)
+        placed.sort(reverse=not oldest_first)
+        page = placed[:limit]
+        return Page([self._events[key] for _, key in page], keys.cursor(*page[-1][0]) if len(placed) > limit else None)
 
     def arrived(
         self, nodes: Collection[NodeId], names: Collection[str], *, happened_from: datetime, received_from: datetime
