@@ -219,7 +219,15 @@ class OmnicascadeStack(Stack):
             Function.SERVE_STAFF_API: _Work(
                 road | {Env.STATE_MACHINE_ARN: machine, Env.ERASURES_QUEUE_URL: self._erasures.queue.queue_url},
                 [
-                    may.use_table(table, *may.READ, "PutItem", "UpdateItem", "ConditionCheckItem", "BatchWriteItem"),
+                    may.use_table(
+                        table,
+                        *may.READ,
+                        "PutItem",
+                        "PartiQLInsert",
+                        "UpdateItem",
+                        "ConditionCheckItem",
+                        "BatchWriteItem",
+                    ),
                     may.start_runs(machine),
                     may.answer_tokens(machine),
                     may.send_to(self._events.queue.queue_arn, self._erasures.queue.queue_arn),
