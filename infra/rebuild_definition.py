@@ -12,6 +12,9 @@ OBJECTS_PER_WORKER: Final = 5
 """Archive objects of one task: at most 5,000 events (the archive's batches have 1,000), well within 15 minutes."""
 WORKERS: Final = 40
 """Tasks at once; as many as an account's default of Lambda concurrency leaves beside the intake."""
+FOLDING_S: Final = 10
+"""Seconds until events that were moved, or came in, are folded; then their identifiers are visited again. An identifier
+whose events never pause is given up after hours, when the history has its 25,000 events (Step Functions quotas)."""
 
 _RETRY: Final = [
     {"ErrorEquals": ["InvalidInputError"], "MaxAttempts": 0},
@@ -82,9 +85,20 @@ def rebuild_definition(*, function_arn: str, bucket: str, reports_prefix: str) -
                                 "task": "read",
                                 "plan": _jsonata("$states.input.BatchInput.plan"),
                                 "objects": _jsonata("[$states.input.Items.{'Key': Key}]"),
+                                "waiting": _jsonata("[$states.input.waiting]"),
+                                "reports": _jsonata("[$states.input.report]"),
                             },
                         )
-                        | {"Output": _jsonata("$states.result.Payload"), "End": True}
+                        | {"Output": _jsonata("$merge([$states.input, $states.result.Payload])"), "Next": "AllVisited"},
+                        "AllVisited": {
+                            "Type": "Choice",
+                            "Choices": [
+                                {"Condition": _jsonata("$count($states.input.waiting) > 0"), "Next": "AwaitFolding"}
+                            ],
+                            "Default": "Done",
+                        },
+                        "AwaitFolding": {"Type": "Wait", "Seconds": FOLDING_S, "Next": "Rebuild"},
+                        "Done": {"Type": "Succeed", "Output": _jsonata("$states.input.report")},
                     },
                 },
                 "ResultWriter": {

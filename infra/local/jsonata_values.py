@@ -1,6 +1,8 @@
 """JSONata as Step Functions uses it: `{% … %}` strings anywhere in a value, seeing `$states` and the variables.
 
-Values are bound, never pasted into the expression's text, so a quote in a customer's name cannot break a machine.
+Values are bound, never pasted into the expression's text, so a quote in a customer's name cannot break a machine. Of the
+functions that Step Functions adds to JSONata there is `$parse`. Source: developer guide, "Transforming data with
+JSONata", 2026-11-21.
 """
 
 import functools
@@ -53,6 +55,7 @@ def _run(expression: str, bindings: Mapping[str, Any]) -> Any:
     try:
         compiled = _compiled(expression)
         frame = compiled.create_frame()
+        frame.bind("parse", Jsonata.JLambda(json.loads))
         for name, bound in bindings.items():
             frame.bind(name, bound)
         return json.loads(json.dumps(compiled.evaluate(None, frame)))

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from omnicascade.domain.deployment import Deployment, Source
 from omnicascade.domain.deployment_json import source_from
-from omnicascade.domain.errors import InvalidInputError, UnavailableError
+from omnicascade.domain.errors import InvalidInputError
 from omnicascade.domain.identifiers import NodeId, parse_identifier
 from omnicascade.domain.identity_rules_json import rules_from
 from omnicascade.domain.json_text import mapping
@@ -125,6 +125,19 @@ def plan_rebuild(given: object, *, execution: str, started: datetime) -> Rebuild
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """What came of visiting some identifiers.
+
+    Attributes:
+        report: see `report_of`.
+        waiting: those that had events under way, some of them moved here a moment ago; to be visited again.
+    """
+
+    report: dict[str, Any]
+    waiting: Sequence[NodeId]
+
+
+@dataclass(frozen=True, slots=True)
 class RebuildWorker:
     """Rebuilds the identifiers of some archive objects."""
 
@@ -133,27 +146,30 @@ class RebuildWorker:
     settings: Settings
     archive: ArchiveReader
 
-    def read(self, plan: RebuildPlan, keys: Sequence[str]) -> dict[str, Any]:
-        """Visit every identifier whose latest event is in one of these objects; the report of it, JSON-ready.
+    def read(self, plan: RebuildPlan, keys: Sequence[str]) -> Visit:
+        """Visit every identifier whose latest event is in one of these objects.
 
         Raises:
-            UnavailableError: some identifiers kept changing, or a store did not answer; call again.
+            UnavailableError: a store did not answer; call again.
         """
+        return self.visit(plan, self._own(plan, keys), objects=len(keys))
+
+    def visit(self, plan: RebuildPlan, nodes: Sequence[NodeId], *, objects: int = 0) -> Visit:
+        """Visit some identifiers; raises as `read`."""
         rules = self._rules(plan)
         rebuilder = Rebuilder(self.events, self.customers, rules)
         foreseen = ForeseenCustomers(self.events, self.customers, rules)
         changes, customers = list[NodeChange](), list[CustomerChange]()
-        for node in self._own(plan, keys):
+        for node in nodes:
             changes.append(rebuilder.foresee(node) if plan.dry_run else rebuilder.reproject(node))
             if plan.dry_run:
                 changed = compare_customers(
                     node, now=self.settings.deployment(), customers=self.customers, foreseen=foreseen
                 )
                 customers += [changed] if changed else []
-        busy = sum(change.busy for change in changes)
-        if busy and not plan.dry_run:
-            raise UnavailableError(f"{busy} identifiers had events under way; call again")
-        return report_of(len(keys), changes, customers)
+        waiting = () if plan.dry_run else tuple(change.node for change in changes if change.busy)
+        told = [change for change in changes if change.node not in waiting]
+        return Visit(report_of(objects, told, customers), waiting)
 
     def _rules(self, plan: RebuildPlan) -> Rules:
         deployment = self.settings.deployment()

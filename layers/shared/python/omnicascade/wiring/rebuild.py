@@ -9,6 +9,7 @@ from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.rebuild_storage import S3RebuildStorage
+from omnicascade.domain.identifiers import NodeId
 from omnicascade.settings import Settings
 from omnicascade.usecases.run_rebuild import RebuildPlan, RebuildWorker, plan_rebuild, total
 from omnicascade.wiring.clients import client
@@ -39,8 +40,14 @@ class RebuildDesk:
         return plan_rebuild(task["input"], execution=task["execution"], started=started).as_json()
 
     def read(self, task: Mapping[str, Any]) -> dict[str, Any]:
-        """One batch of archive objects."""
-        return self._worker.read(RebuildPlan.from_json(task["plan"]), [item["Key"] for item in task["objects"]])
+        """One batch of archive objects, or what was waiting after the last visit of it."""
+        plan = RebuildPlan.from_json(task["plan"])
+        waiting = [NodeId(node) for node in task["waiting"]]
+        if waiting:
+            visit = self._worker.visit(plan, waiting)
+        else:
+            visit = self._worker.read(plan, [item["Key"] for item in task["objects"]])
+        return {"report": total([*task["reports"], visit.report]), "waiting": list(visit.waiting)}
 
     def report(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """The sum of all batches, stored beside the archive and given as the execution's output."""
