@@ -242,7 +242,7 @@ class OmnicascadeStack(Stack):
                     Env.ARCHIVE_BUCKET: self._archive.bucket.bucket_name,
                 },
                 [
-                    may.use_table(table, *may.READ, "PutItem", "ConditionCheckItem", "BatchWriteItem"),
+                    may.use_table(table, *may.READ, "PutItem", "ConditionCheckItem", "BatchWriteItem", "PartiQLInsert"),
                     may.answer_tokens(machine),
                     may.consume(self._erasures.queue.queue_arn),
                     may.send_to(self._erasures.queue.queue_arn),

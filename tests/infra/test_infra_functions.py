@@ -11,15 +11,23 @@ TOLD = {
     Function.INGEST_EVENTS: {Env.TABLE, Env.EVENTS_QUEUE_URL},
     Function.RECORD_EVENTS: {Env.TABLE},
     Function.PROJECT_PROFILES: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN},
-    Function.ARCHIVE_EVENTS: {Env.ARCHIVE_BUCKET},
-    Function.SEND_NEXT_MESSAGE: set(Env) - {Env.ARCHIVE_BUCKET, Env.SMS_DELIVERY_ROLE_ARN},
+    Function.ARCHIVE_EVENTS: {Env.TABLE, Env.ARCHIVE_BUCKET},
+    Function.SEND_NEXT_MESSAGE: set(Env) - {Env.ARCHIVE_BUCKET, Env.SMS_DELIVERY_ROLE_ARN, Env.ERASURES_QUEUE_URL},
     Function.RECEIVE_FEEDBACK: {Env.TABLE, Env.EVENTS_QUEUE_URL},
     Function.FOLLOW_LINKS: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.SIGNING_SECRET_ARN, Env.PUBLIC_URL},
-    Function.SERVE_STAFF_API: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN},
+    Function.SERVE_STAFF_API: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN, Env.ERASURES_QUEUE_URL},
+    Function.ERASE_CUSTOMERS: {
+        Env.TABLE,
+        Env.ERASURES_QUEUE_URL,
+        Env.ARCHIVE_BUCKET,
+        Env.STATE_MACHINE_ARN,
+        Env.PUBLIC_URL,
+        Env.SIGNING_SECRET_ARN,
+    },
     Function.CONFIGURE_DEPLOYMENT: {Env.TABLE, Env.SMS_DELIVERY_ROLE_ARN},
 }
 STREAM_READERS = (Function.PROJECT_PROFILES, Function.ARCHIVE_EVENTS)
-QUEUE_READERS = (Function.RECORD_EVENTS, Function.RECEIVE_FEEDBACK)
+QUEUE_READERS = (Function.RECORD_EVENTS, Function.RECEIVE_FEEDBACK, Function.ERASE_CUSTOMERS)
 
 
 @pytest.mark.parametrize("name", Function)
@@ -91,6 +99,7 @@ def test_stream_readers_see_new_events_only_and_give_up_loudly(prod: TemplateRea
     [
         (Function.RECORD_EVENTS, 100, 1),
         (Function.RECEIVE_FEEDBACK, 10, 0),
+        (Function.ERASE_CUSTOMERS, 1, 0),
         (Function.PROJECT_PROFILES, 100, 0),
         (Function.ARCHIVE_EVENTS, 1000, 60),
     ],

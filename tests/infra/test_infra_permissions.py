@@ -20,7 +20,7 @@ ALLOWED = {
     Function.INGEST_EVENTS: {"dynamodb:GetItem"} | SEND,
     Function.RECORD_EVENTS: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"} | CONSUME,
     Function.PROJECT_PROFILES: READ | WRITE | WRITE_MANY | STREAM | ANSWER | SEND | {"states:StartExecution"},
-    Function.ARCHIVE_EVENTS: {"s3:PutObject"} | STREAM | SEND,
+    Function.ARCHIVE_EVENTS: {"s3:PutObject", "dynamodb:Query"} | STREAM | SEND,
     Function.SEND_NEXT_MESSAGE: READ
     | WRITE
     | ANSWER
@@ -30,7 +30,16 @@ ALLOWED = {
     Function.FOLLOW_LINKS: {"dynamodb:GetItem", "secretsmanager:GetSecretValue"} | SEND,
     Function.SERVE_STAFF_API: READ
     | SEND
-    | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "states:StartExecution"},
+    | ANSWER
+    | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:BatchWriteItem"}
+    | {"dynamodb:PartiQLInsert", "states:StartExecution"},
+    Function.ERASE_CUSTOMERS: READ
+    | ANSWER
+    | CONSUME
+    | SEND
+    | {"dynamodb:PutItem", "dynamodb:ConditionCheckItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLInsert"}
+    | {"s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion", "s3:ListBucket", "s3:ListBucketVersions"}
+    | {"secretsmanager:GetSecretValue"},
     Function.CONFIGURE_DEPLOYMENT: {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -77,6 +86,23 @@ def test_who_handles_configuration_sees_no_customer(prod: TemplateReader, name: 
     assert table
     for statement in table:
         assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CONFIG"]}}
+
+
+def test_who_archives_sees_orders_to_erase_and_nothing_else(prod: TemplateReader) -> None:
+    """The archive's writer reads the partition of digests only."""
+    statement = _statement(prod, Function.ARCHIVE_EVENTS, "dynamodb:Query")
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["ERASED"]}}
+
+
+def test_who_erases_reaches_events_and_orders_of_the_archive_only(prod: TemplateReader) -> None:
+    """Objects and their versions under two prefixes, listed there and nowhere else."""
+    statement = _statement(prod, Function.ERASE_CUSTOMERS, "s3:DeleteObjectVersion")
+    assert [str(name).rpartition("/*")[0].rpartition("/")[2] for name in listed(statement["Resource"])] == [
+        "archive",
+        "erasures",
+    ]
+    listing = _statement(prod, Function.ERASE_CUSTOMERS, "s3:ListBucketVersions")
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": ["archive/*", "erasures/*"]}}
 
 
 def test_who_follows_links_reads_nothing_but_links(prod: TemplateReader) -> None:

@@ -59,7 +59,11 @@ def test_the_archive_is_private_and_ages_out(prod: TemplateReader) -> None:
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
     lifecycles = {rule["Prefix"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
-    assert {prefix: rule["ExpirationInDays"] for prefix, rule in lifecycles.items()} == {"archive/": 400, "rebuilds/": 30}
+    assert {prefix: rule["ExpirationInDays"] for prefix, rule in lifecycles.items()} == {
+        "archive/": 400,
+        "erasures/": 36,
+        "rebuilds/": 30,
+    }
     assert all("NoncurrentVersionExpiration" in rule for rule in lifecycles.values())
 
 
