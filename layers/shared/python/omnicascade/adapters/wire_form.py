@@ -27,8 +27,9 @@ def send_as_built(client: DynamoDBClient) -> None:
     `bytes`, no `datetime`, and no table by its ARN.
     """
     events: Any = client.meta.events
-    events.register("before-parameter-build.dynamodb", _keep_body, unique_id=f"{_WAYS}-keep")
-    events.register("before-call.dynamodb", _put_body, unique_id=f"{_WAYS}-put")
+    # Last of all: botocore's own handlers still add to the parameters, such as a transaction's token.
+    events.register_last("before-parameter-build", _keep_body, unique_id=f"{_WAYS}-keep")
+    events.register("before-call", _put_body, unique_id=f"{_WAYS}-put")
 
 
 def _keep_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
