@@ -57,9 +57,9 @@ def watch_identity(
         UnavailableError: something could not be read.
     """
     proposals = [edge for edge in edges if not edge.by_hand]
-    hopeless = [edge for edge in proposals if edge.a.node_id in crowded or edge.b.node_id in crowded]
+    hopeless = [edge for edge in proposals if _names(edge, crowded)]
     left = set(proposals) - set(hopeless)
-    found = _Findings(_WithFresh(customers, _at_both_ends(edges)), rules)
+    found = _Findings(_Heads(customers, _at_both_ends(edges), crowded), rules)
     for edge in sorted(left, key=lambda edge: edge.order):
         found.look_at(edge.a.node_id)
     refused = Counter(code for edge, code in found.refused.items() if edge in left)
@@ -76,7 +76,7 @@ def watch_identity(
 class _Findings:
     """The customers that were looked at so far."""
 
-    customers: _WithFresh
+    customers: _Heads
     rules: IdentityRules
     seen: set[NodeId] = field(default_factory=set[NodeId])
     accepted: set[Edge] = field(default_factory=set[Edge])
@@ -99,15 +99,22 @@ class _Findings:
 
 
 @dataclass(frozen=True, slots=True)
-class _WithFresh:
-    """The stored heads with proposals that an eventually consistent read may not show yet."""
+class _Heads:
+    """The stored heads, with proposals that an eventually consistent read may not show yet, and without crowds: none of
+    their edges holds, and to find that out again they would have to be read."""
 
     customers: HeadReader
     fresh: Mapping[NodeId, Sequence[Edge]]
+    crowded: Collection[NodeId]
 
     def head(self, node: NodeId, *, consistent: bool) -> Head:
         head = self.customers.head(node, consistent=consistent)
-        return replace(head, edges=(*head.edges, *self.fresh.get(node, ())))
+        edges = (*head.edges, *self.fresh.get(node, ()))
+        return replace(head, edges=[edge for edge in edges if not _names(edge, self.crowded)])
+
+
+def _names(edge: Edge, nodes: Collection[NodeId]) -> bool:
+    return edge.a.node_id in nodes or edge.b.node_id in nodes
 
 
 def _at_both_ends(edges: Sequence[Edge]) -> Mapping[NodeId, Sequence[Edge]]:
