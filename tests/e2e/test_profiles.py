@@ -1,6 +1,7 @@
 """One customer out of every channel's events, seen through the staff API."""
 
 from typing import Any
+from urllib.parse import quote
 
 from infra.local_client import STAFF, StackClient
 
@@ -139,3 +140,68 @@ def test_staff_find_a_phone_number_as_it_is_spoken(stack: StackClient) -> None:
     found = [stack.profile(f"phone:{spoken}")["profile_id"] for spoken in ("+48512999001", "512999001", "512-999-001")]
     assert len(set(found)) == 1
     stack.staff("GET", "/v1/profiles/phone%3A512999002", status=404)
+
+
+def test_customers_are_searched_by_any_identifier(stack: StackClient) -> None:
+    """Each parameter finds its customer, once; nobody is an empty list; no parameter is a mistake."""
+    stack.identify(userId="s-1", traits={"email": "s1@example.com", "phone": "+48512000777"})
+    stack.track("A", anonymousId="s-2")
+    stack.settle()
+    found = stack.staff("GET", "/v1/profiles?email=S1%40example.com&anonymous_id=s-2&user_id=s-1&user_id=nobody")
+    assert [profile["profile_id"] for profile in found["profiles"]] == [
+        stack.profile("user_id:s-1")["profile_id"],
+        stack.profile("anonymous_id:s-2")["profile_id"],
+    ]
+    assert stack.staff("GET", "/v1/profiles?phone=+48512000777")["profiles"] == [stack.profile("user_id:s-1")]
+    assert stack.staff("GET", "/v1/profiles?email=nobody%40example.com") == {"profiles": []}
+    assert stack.staff("GET", "/v1/profiles", status=400)["code"] == "missing_identifier"
+
+
+def test_odd_identifiers_travel_in_a_path(stack: StackClient) -> None:
+    """Slashes, colons, percent signs and other alphabets find their customer when they are encoded as URLs ask."""
+    odd = ["o/1", "o:2", "o%2F3", "100%", "o?x=1#y", "żółć", "👩‍👧", "o 4", "o+5", "'o\"<6>", "..%2f.."]
+    for number, value in enumerate(odd):
+        stack.track("A", userId=value, messageId=f"odd-{number}")
+    stack.settle()
+    for number, value in enumerate(odd):
+        assert [event["message_id"] for event in stack.events(f"user_id:{value}")] == [f"odd-{number}"]
+
+
+def test_hostile_references_find_nobody(stack: StackClient) -> None:
+    """Keys of the table, empty and endless names are 404 with the remedy, whatever the call."""
+    for reference in (
+        "profile_id:CONFIG",
+        "profile_id: ",
+        "M#1",
+        "user_id:null",
+        "profile_id:" + "x" * 3000,
+        "\x00:\x00",
+    ):
+        for call in ("", "/events", "/explain", "/export", "/consent"):
+            answer = stack.http.get(f"/v1/profiles/{quote(reference, safe='')}{call}", headers=STAFF)
+            assert answer.status_code == 404, (reference, call, answer.text)
+            assert "write type:value" in answer.json()["message"]
+
+
+def test_a_long_timeline_is_paged_exactly(stack: StackClient) -> None:
+    """Hundreds of events, many in one millisecond and under two identifiers, each come once, oldest last."""
+    calls = [
+        {
+            "type": "track",
+            "event": "Viewed",
+            "messageId": f"lt-{number}",
+            "timestamp": f"2026-02-01T00:00:00.{number // 30:03d}Z",
+            **({"userId": "lt"} if number % 2 else {"anonymousId": "lt-anon"}),
+        }
+        for number in range(450)
+    ]
+    stack.identify(userId="lt", anonymousId="lt-anon", messageId="lt-first")
+    stack.post("/v1/batch", {"batch": calls})
+    stack.settle()
+    found = stack.events("user_id:lt")
+    assert sorted(event["message_id"] for event in found) == sorted(["lt-first", *(str(c["messageId"]) for c in calls)])
+    times = [event["timestamp"] for event in found]
+    assert times == sorted(times, reverse=True)
+    assert stack.profile("user_id:lt")["counters"]["events"] == 451
+    for query, code in (("limit=0", "bad_limit"), ("limit=x", "bad_limit"), ("cursor=x", "bad_cursor")):
+        assert stack.staff("GET", f"/v1/profiles/user_id%3Alt/events?{query}", status=400)["code"] == code
