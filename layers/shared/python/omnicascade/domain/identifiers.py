@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NewType
@@ -136,15 +136,28 @@ def _phone(text: str, region: str | None) -> str:
 
 _DEVICE_KINDS: Final = {"ios": "ios", "android": "android", "ipados": "ios", "iphone": "ios"}
 
-type Spelling = Callable[[str, object, str | None, IdentityRules], Identifier | None]
-"""`normalise`, or something that remembers what it answered."""
+type Named = tuple[tuple[str, object], ...]
+"""Types and values as a call gives them."""
+
+type Spelling = Callable[[Named, str | None, IdentityRules], tuple[Identifier, ...]]
+"""`spelled`, or something that remembers what it answered."""
+
+
+def spelled(named: Named, region: str | None, rules: IdentityRules) -> tuple[Identifier, ...]:
+    """The identifiers that some values are, strongest first, each once; values that identify nobody are left out."""
+    return _ordered(filter(None, [normalise(kind, value, region, rules) for kind, value in named]), rules)
+
+
+def _ordered(found: Iterable[Identifier], rules: IdentityRules) -> tuple[Identifier, ...]:
+    each_once = {identifier.node_id: identifier for identifier in found}.values()
+    return tuple(sorted(each_once, key=lambda i: (rules.strength(i.type), i.value)))
 
 
 def identifiers_of(
     call: Mapping[str, object],
     source: Source,
     rules: IdentityRules = DEFAULT_RULES,
-    spelling: Spelling = normalise,
+    spelling: Spelling = spelled,
 ) -> tuple[Identifier, ...]:
     """Every identifier a call names, strongest first, each once.
 
@@ -156,43 +169,55 @@ def identifiers_of(
         call: as the intake accepted it.
         source: where it was sent from: its region reads phone numbers, and it may be a shared device.
         rules: what is blocked, and which types are strong.
-        spelling: how values are normalised.
+        spelling: how values are normalised and put in order.
     """
-    region = source.default_region
-    named = [(kind, value) for kind, value in _named(call) if value is not None]
-    found = [identifier for kind, value in named if (identifier := spelling(kind, value, region, rules))]
+    found = spelling(tuple(_named(call)), source.default_region, rules)
     if call.get("type") == "alias":
-        previous, user = spelling(ANONYMOUS, call.get("previousId"), None, rules), call.get("userId")
-        named_user = spelling("user_id", user, None, rules)
-        if previous and not (named_user and named_user.value == previous.value):  # an alias of itself says nothing
-            found.append(previous)
+        previous = normalise(ANONYMOUS, call.get("previousId"), None, rules)
+        user = normalise("user_id", call.get("userId"), None, rules)
+        if previous and not (user and user.value == previous.value):  # an alias of itself says nothing
+            found = _ordered((*found, previous), rules)
     if source.shared_device:
-        found = _of_shared_device(found, _session(call, source, rules))
-    elif len(found) > 1:  # only the shared device itself can say whose session it is
-        found = [identifier for identifier in found if identifier.type != SESSION]
-    if len(found) < 2:
-        return tuple(found)
-    each_once = {identifier.node_id: identifier for identifier in found}.values()
-    return tuple(sorted(each_once, key=lambda i: (rules.strength(i.type), i.value))[:MOST_PER_CALL])
+        found = _ordered(_of_shared_device(list(found), _session(call, source, rules)), rules)
+    elif len(found) > 1 and any(identifier.type == SESSION for identifier in found):
+        # only the shared device itself can say whose session it is
+        found = tuple(identifier for identifier in found if identifier.type != SESSION)
+    return found[:MOST_PER_CALL]
 
 
 def _named(call: Mapping[str, object]) -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = [("user_id", call.get("userId")), (ANONYMOUS, call.get("anonymousId"))]
+    found: list[tuple[str, object]] = []
+    if (user := call.get("userId")) is not None:
+        found.append(("user_id", user))
+    if (anonymous := call.get("anonymousId")) is not None:
+        found.append((ANONYMOUS, anonymous))
     context = mapping(call.get("context"))
     for traits in (call.get("traits"), context.get("traits")):
         if traits:
-            found += (("email", mapping(traits).get("email")), ("phone", mapping(traits).get("phone")))
-    device = mapping(context.get("device"))
-    platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower()) if device else None
-    if platform:
-        found += ((f"{platform}.id", device.get("id")), (f"{platform}.push_token", device.get("token")))
-        if device.get("adTrackingEnabled") is True:
-            found.append((f"{platform}.idfa", device.get("advertisingId")))
-    for listed in map(mapping, items(context.get("externalIds"))):
-        kind = listed.get("type")
-        if isinstance(kind, str) and kind and listed.get("collection", "users") == "users":
-            found.append((kind, listed.get("id")))
+            known = mapping(traits)
+            found += [(kind, value) for kind in ("email", "phone") if (value := known.get(kind)) is not None]
+    if device := context.get("device"):
+        found += _named_device(mapping(device))
+    if listed := context.get("externalIds"):
+        found += _named_outside(items(listed))
     return found
+
+
+def _named_device(device: Mapping[str, object]) -> list[tuple[str, object]]:
+    platform = _DEVICE_KINDS.get(str(device.get("type", "")).lower())
+    if not platform:
+        return []
+    found = [(f"{platform}.id", device.get("id")), (f"{platform}.push_token", device.get("token"))]
+    return found + [(f"{platform}.idfa", device.get("advertisingId"))] * (device.get("adTrackingEnabled") is True)
+
+
+def _named_outside(listed: Iterable[object]) -> list[tuple[str, object]]:
+    each = [(outside.get("type"), outside) for outside in map(mapping, listed)]
+    return [
+        (kind, outside.get("id"))
+        for kind, outside in each
+        if isinstance(kind, str) and kind and outside.get("collection", "users") == "users"
+    ]
 
 
 def _of_shared_device(found: list[Identifier], session: Identifier | None) -> list[Identifier]:

@@ -23,7 +23,7 @@ from typing import Any, Final
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId
-from omnicascade.domain.identifiers import Identifier, NodeId, Spelling, identifiers_of, normalise
+from omnicascade.domain.identifiers import Identifier, Named, NodeId, Spelling, identifiers_of, spelled
 from omnicascade.domain.identity import Component, Edge, Resolution, edges_of
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 from omnicascade.domain.intake import read_time
@@ -32,11 +32,11 @@ from omnicascade.domain.profile import Profile
 from omnicascade.domain.projection import Projection, fold
 from omnicascade.usecases.find_customer import Customer, customer_of, known_since
 
-HELD_EVENTS: Final = 25_000
-"""Calls kept before they are folded: folding an identifier's events together is cheaper than one by one."""
+HELD_EVENTS: Final = 100_000
+"""Calls kept before they are folded, some 2 KB each: an identifier's events are folded more cheaply together."""
 
-REMEMBERED_SPELLINGS: Final = 1 << 18
-"""Values whose spelling is remembered: normalising a phone number costs more than all the rest of its event."""
+REMEMBERED_SPELLINGS: Final = 1 << 17
+"""Sets of values whose spelling is remembered: normalising a phone number costs more than all the rest of its event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +183,17 @@ class Rebuilt:
 
 
 def _remembering(rules: IdentityRules) -> Spelling:
-    """`normalise` with a memory, for one set of rules."""
+    """`spelled` with a memory, for one set of rules."""
 
     @lru_cache(REMEMBERED_SPELLINGS)
-    def remembered(kind: str, value: str, region: str | None) -> Identifier | None:
-        return normalise(kind, value, region, rules)
+    def remembered(named: Named, region: str | None) -> tuple[Identifier, ...]:
+        return spelled(named, region, rules)
 
-    def spelling(kind: str, value: object, region: str | None, _: IdentityRules) -> Identifier | None:
-        return remembered(kind, value, region) if type(value) is str else normalise(kind, value, region, rules)
+    def spelling(named: Named, region: str | None, _: IdentityRules) -> tuple[Identifier, ...]:
+        for _kind, value in named:
+            if type(value) is not str:  # 1, 1.0 and true are one key, and a list is none
+                return spelled(named, region, rules)
+        return remembered(named, region)
 
     return spelling
 
