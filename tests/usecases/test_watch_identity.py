@@ -76,6 +76,14 @@ def test_each_customer_is_read_once() -> None:
     assert sorted(readers.reads) == sorted(who.node_id for who in (ANN, MAIL, VISIT, APP))
 
 
+def test_looking_has_an_end() -> None:
+    """Beyond so many customers the rest is only counted."""
+    fresh = [edge(Identifier("user_id", f"u-{n}"), Identifier("anonymous_id", f"a-{n}"), n) for n in range(9)]
+    readers = Readers()
+    assert watch_identity(fresh, readers, DEFAULT_RULES, most=4) == IdentityOutcomes(linked=4, unwatched=5)
+    assert len(readers.reads) == 8
+
+
 def test_words_by_hand_are_not_counted() -> None:
     """Nor read for: staff see what their word did."""
     readers = Readers()

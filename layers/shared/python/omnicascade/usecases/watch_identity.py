@@ -30,6 +30,7 @@ class IdentityOutcomes:
         merged: how many joined two customers that existed before.
         linked: how many added an identifier to a customer, or said again from an earlier event that it belongs there.
         refused: how many do not hold, by the code of the reason (`Refusal.code`).
+        unwatched: how many were not looked at.
         super_nodes: identifiers that are named with more than `CROWDING` of the others that one may have, and with how
             many.
     """
@@ -37,11 +38,17 @@ class IdentityOutcomes:
     merged: int = 0
     linked: int = 0
     refused: Mapping[str, int] = field(default_factory=dict[str, int])
+    unwatched: int = 0
     super_nodes: Mapping[NodeId, int] = field(default_factory=dict[NodeId, int])
 
 
 def watch_identity(
-    edges: Sequence[Edge], customers: HeadReader, rules: IdentityRules, *, crowded: Collection[NodeId] = ()
+    edges: Sequence[Edge],
+    customers: HeadReader,
+    rules: IdentityRules,
+    *,
+    crowded: Collection[NodeId] = (),
+    most: int = 25,
 ) -> IdentityOutcomes:
     """Look up the customers of newly stored proposals, and count. Words by hand are not counted: staff see theirs.
 
@@ -50,8 +57,9 @@ def watch_identity(
         customers: read as they were a moment ago, with these proposals on top.
         rules: limits, caps and trust.
         crowded: identifiers that are known to be named with too many; what is proposed with them is refused unread.
+        most: customers to look up; what is proposed of others is counted as unwatched.
 
-    Cost: one read per identifier of each customer concerned, eventually consistent.
+    Cost: one read per identifier of each customer looked up, eventually consistent.
 
     Raises:
         UnavailableError: something could not be read.
@@ -61,13 +69,15 @@ def watch_identity(
     left = set(proposals) - set(hopeless)
     found = _Findings(_Heads(customers, _at_both_ends(edges), crowded), rules)
     for edge in sorted(left, key=lambda edge: edge.order):
-        found.look_at(edge.a.node_id)
+        if found.looks < most:
+            found.look_at(edge.a.node_id)
     refused = Counter(code for edge, code in found.refused.items() if edge in left)
     refused.update("super_node" for _ in hopeless)
     return IdentityOutcomes(
         merged=len(found.merging & left),
         linked=len((found.accepted - found.merging) & left),
         refused=refused,
+        unwatched=sum(edge.a.node_id not in found.seen for edge in left),
         super_nodes={node: n for node, n in found.company.items() if n > rules.max_identifiers * CROWDING},
     )
 
@@ -78,6 +88,7 @@ class _Findings:
 
     customers: _Heads
     rules: IdentityRules
+    looks: int = 0
     seen: set[NodeId] = field(default_factory=set[NodeId])
     accepted: set[Edge] = field(default_factory=set[Edge])
     merging: set[Edge] = field(default_factory=set[Edge])
@@ -87,6 +98,7 @@ class _Findings:
     def look_at(self, node: NodeId) -> None:
         if node in self.seen:
             return
+        self.looks += 1
         component, heads = component_around(node, self.customers, self.rules, consistent=False)
         self._note(component)
         self.company |= {head.node: _others(head) for head in heads.values()}
