@@ -230,6 +230,30 @@ def test_a_timeline_of_several_nodes_is_read_page_by_page(stores: Stores) -> Non
         assert pages == -(-len(expected) // limit)
 
 
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_timeline_is_exact_either_way_where_events_share_a_moment_and_an_id(
+    stores: Stores, *, oldest_first: bool
+) -> None:
+    """One id at two nodes is two events; pages of any size give each once, in one order, while others are added."""
+    here = [event(f"m{n}", who=who, happened=n // 3) for n in range(9) for who in (ANN, APP, BOB)]
+    stores.events.add_all(here)
+    nodes = [ANN.node_id, APP.node_id, BOB.node_id]
+    for limit in (1, 2, 4, 30):
+        found, cursor = list[Event](), None
+        while True:
+            page = stores.events.timeline(nodes, limit, cursor, oldest_first=oldest_first)
+            found += page.events
+            cursor = page.cursor
+            if cursor is None:
+                break
+            early = event(f"early-{limit}-{len(found)}", happened=-1 if oldest_first else 99)
+            stores.events.add(early)
+        places = [(e.node_id, e.message_id) for e in found if not e.message_id.startswith("early")]
+        assert sorted(places) == sorted((e.node_id, e.message_id) for e in here)
+        moments = [e.timestamp for e in found]
+        assert moments == sorted(moments, reverse=not oldest_first)
+
+
 def test_a_timeline_of_nobody_is_empty(stores: Stores) -> None:
     """No node, or an unknown one, has no events."""
     assert stores.events.timeline([], 5, None).events == []
@@ -487,7 +511,7 @@ def test_a_message_is_found_by_the_provider_s_id(stores: Stores) -> None:
 
 
 def test_runs_of_a_customer_are_told_newest_first(stores: Stores) -> None:
-    """Of every member's node, and of that journey alone."""
+    """Of every member's node, and of that journey alone, or of all where none is named."""
     stores.runs.start(run("a", started=1), None)
     stores.runs.start(run("b", who=APP, started=3), None)
     stores.runs.start(run("c", who=BOB, started=2), None)
@@ -495,6 +519,8 @@ def test_runs_of_a_customer_are_told_newest_first(stores: Stores) -> None:
     stores.runs.start(other, None)
     found = stores.runs.runs_of([ANN.node_id, APP.node_id], "basket")
     assert [one.run_id.rpartition("_")[2] for one in found] == ["b", "a"]
+    every = stores.runs.runs_of([ANN.node_id, APP.node_id])
+    assert [one.run_id.rpartition("_")[2] for one in every] == ["d", "b", "a"]
     assert stores.runs.load("basket_nobody_x") is None
 
 
