@@ -11,6 +11,7 @@ import pytest
 from omnicascade.adapters.link_tokens import LinkTokens
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_senders import MemorySender
+from omnicascade.adapters.memory_stores import MemoryEventStore
 from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import (
     ChannelUnavailableError,
@@ -34,7 +35,6 @@ from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.deliver_message import LATENESS, MAX_ATTEMPTS, Delivery, PostOffice
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.ports import EmailMessage, PushMessage, SmsMessage
-from omnicascade.usecases.store_ports import Page
 from tests.domain.journeys.journey_builders import ADDRESSES, START, event, journey
 from tests.fakes.event_queue import MemoryEventQueue
 
@@ -51,33 +51,15 @@ TEMPLATES = {
 ALL_OUT: dict[str, Any] = {"class": "transactional"}
 
 
-@dataclass
-class ArrivedEvents:
-    """An `EventStore` with events of one customer."""
-
-    events: list[Event] = field(default_factory=list[Event])
-
-    def add(self, event: Event) -> bool:
-        self.events.append(event)
-        return True
-
-    def timeline(
-        self, nodes: Collection[NodeId], limit: int, cursor: str | None, *, oldest_first: bool = False
-    ) -> Page:
-        del nodes, limit, cursor, oldest_first
-        return Page([], None)
+class ArrivedEvents(MemoryEventStore):
+    """The events of the one customer there is, at whatever identifier they lie."""
 
     def arrived(
         self, nodes: Collection[NodeId], names: Collection[str], *, happened_from: datetime, received_from: datetime
     ) -> Sequence[Event]:
-        return [
-            found
-            for found in self.events
-            if NODE in nodes
-            and found.name in names
-            and found.timestamp >= happened_from
-            and found.received_at >= received_from
-        ]
+        """See `EventStore.arrived`."""
+        everywhere = {arrival.event.node_id for arrival in self.stream} if NODE in nodes else ()
+        return super().arrived(everywhere, names, happened_from=happened_from, received_from=received_from)
 
 
 @dataclass
