@@ -227,7 +227,7 @@ def test_events_of_the_past_stop_nothing() -> None:
     """What arrived before the run began, or happened long before it, is another story."""
     office = bench("sms", exit=[{"event": "Order Completed"}])
     office.events.add(event("Order Completed", START - timedelta(seconds=1)))
-    office.events.add(event("Order Completed", START, happened=START - LATENESS - timedelta(seconds=1)))
+    office.events.add(event("Order Completed", event_id="m2", happened=START - LATENESS - timedelta(seconds=1)))
     assert office.deliver().outcome == "sent"
 
 
