@@ -90,6 +90,8 @@ def test_neither_order_nor_repetition_matters(seed: int) -> None:
         portions = rebuilt(shuffled)
     at_once = rebuilt(posted)
     assert [c.profile for c in portions.customers()] == [c.profile for c in at_once.customers()]
+    lines = [line for each in portions.components() if (line := portions.digest_line(each))]
+    assert lines == [profile_line(customer.profile) for customer in at_once.customers()]
     assert (
         portions.summary(0, 0).events == at_once.summary(0, 0).events == len({one.call["messageId"] for one in posted})
     )

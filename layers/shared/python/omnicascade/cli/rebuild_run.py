@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 from omnicascade.cli.event_lines import STANDARD_INPUT, EventLines, StoppedError, find_files
 from omnicascade.cli.rebuild_report import RebuildReport
 from omnicascade.cli.rebuild_settings import RebuildSettings, Sources, read_settings
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.errors import InvalidInputError
-from omnicascade.usecases.rebuild_profiles import ProfileRebuild, RebuildSummary, Rebuilt, digest_of, profile_line
+from omnicascade.usecases.rebuild_profiles import ProfileRebuild, RebuildSummary, Rebuilt, digest_of
 
 if TYPE_CHECKING:
     from omnicascade.domain.profile import Profile
@@ -65,9 +67,11 @@ def run_rebuild(
     """
     began = clock()
     settings = read_settings(wanted.configuration, wanted.rules)
-    rebuilds = [ProfileRebuild(settings.rules(wanted.rules))]
+    shown = wanted.dry_run or wanted.out
+    definitions = SHIPPED if shown else ComputedTraits()  # nobody would see them
+    rebuilds = [ProfileRebuild(settings.rules(wanted.rules), definitions)]
     if wanted.dry_run:
-        rebuilds.append(ProfileRebuild(settings.rules(wanted.against)))
+        rebuilds.append(ProfileRebuild(settings.rules(wanted.against), definitions))
     files = find_files(wanted.events)
     lines = EventLines(files, standard_input, _progress(files, say, began, clock), wanted.strict)
     sources = Sources(settings.sources)
@@ -137,19 +141,19 @@ def _progress(
 def _told(
     rebuilt: Rebuilt, wanted: RebuildRequest, settings: RebuildSettings, standard_output: TextIO
 ) -> tuple[RebuildSummary, str | None]:
-    """Read every customer once: count, and write and digest what was asked for."""
-    profiles = merges = 0
-    lines: list[str] = []
+    """Go through every customer once: count, and write and digest what was asked for."""
+    merges, lines = 0, list[str]()
     with _written(wanted.out, standard_output) as out:
         shown = _shown(settings) if out else None
-        for customer in rebuilt.customers():
-            profiles += 1
-            merges += customer.component.merges
-            if wanted.digest:
-                lines.append(profile_line(customer.profile))
-            if out and shown:
+        for component in rebuilt.components():
+            line = rebuilt.digest_line(component)
+            if line is None:
+                continue
+            lines.append(line)
+            merges += component.merges
+            if out and shown and (customer := rebuilt.customer(component)):
                 out.write(shown(customer.profile))
-    return rebuilt.summary(profiles, merges), digest_of(lines) if wanted.digest else None
+    return rebuilt.summary(len(lines), merges), digest_of(lines) if wanted.digest else None
 
 
 def _shown(settings: RebuildSettings) -> Callable[[Profile], str]:

@@ -20,11 +20,13 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, Named, NodeId, Spelling, identifiers_of, spelled
-from omnicascade.domain.identity import Component, Edge, Resolution, edges_of
+from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Resolution, edges_of
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 from omnicascade.domain.intake import read_time
 from omnicascade.domain.moments import epoch_ms
@@ -63,8 +65,8 @@ class RebuildSummary:
 class ProfileRebuild:
     """Takes calls in any order, as often as they come, and gives the customers they make."""
 
-    def __init__(self, rules: IdentityRules = DEFAULT_RULES) -> None:
-        self._rules = rules
+    def __init__(self, rules: IdentityRules = DEFAULT_RULES, definitions: ComputedTraits = SHIPPED) -> None:
+        self._rules, self._definitions = rules, definitions
         self._spelling = _remembering(rules)
         self._owners: dict[str, NodeId] = {}
         self._elsewhere: set[tuple[str, NodeId]] = set()
@@ -126,7 +128,7 @@ class ProfileRebuild:
 
     def _fold_held(self) -> None:
         for node, events in self._held.items():
-            self._projections[node] = fold(self._projections.get(node, _NOTHING), events)
+            self._projections[node] = fold(self._projections.get(node, _NOTHING), events, self._definitions)
             self._propose(events)
         self._held.clear()
         self._holding = 0
@@ -171,8 +173,28 @@ class Rebuilt:
 
     def customer(self, component: Component) -> Customer | None:
         """The customer that a component is; None when no event ever named it."""
-        projections = {node: self.projections[node] for node in sorted(component.members) if node in self.projections}
-        return customer_of(component, projections)
+        return customer_of(component, self._projections_of(component))
+
+    def digest_line(self, component: Component) -> str | None:
+        """The `profile_line` of a component's customer, without making the profile; None where there is no customer."""
+        projections = self._projections_of(component).values()
+        names = {node: known.identifier for each in projections for node, known in each.seen.items()}
+        for edge in (*component.accepted, *(refusal.edge for refusal in component.refused)):
+            if edge.rule in (SAME_CALL, INCLUDE):
+                names[edge.a.node_id], names[edge.b.node_id] = edge.a, edge.b
+        first = min((each.first_ms for each in projections if each.first_ms is not None), default=None)
+        last = max((each.last_ms for each in projections if each.last_ms is not None), default=None)
+        if first is None or last is None:  # known from others' events alone
+            customer = self.customer(component)
+            return customer and profile_line(customer.profile)
+        counters = [each.counters for each in projections]
+        revenue = [amount for each in counters for amount in each.revenue.values()]
+        own = (str(identifier) for node, identifier in names.items() if node in component.members)
+        return _line(own, sum(each.events for each in counters), revenue, first, last)
+
+    def _projections_of(self, component: Component) -> Mapping[NodeId, Projection]:
+        """In an order that does not depend on that of the calls."""
+        return {node: self.projections[node] for node in sorted(component.members) if node in self.projections}
 
     def summary(self, profiles: int, merges: int) -> RebuildSummary:
         """The figures, given what was counted while the customers were read."""
@@ -222,10 +244,13 @@ def profile_line(profile: Profile) -> str:
 
     Revenue is the sum of the amounts, whatever their currency.
     """
-    names = "|".join(sorted(str(known.identifier) for known in profile.identifiers))
-    revenue = sum(profile.counters.revenue.values(), Decimal()).normalize()
-    first, last = epoch_ms(profile.first_seen), epoch_ms(profile.last_seen)
-    return f"{names};{profile.counters.events};{revenue:f};{first};{last}"
+    names = (str(known.identifier) for known in profile.identifiers)
+    counters, first, last = profile.counters, epoch_ms(profile.first_seen), epoch_ms(profile.last_seen)
+    return _line(names, counters.events, counters.revenue.values(), first, last)
+
+
+def _line(names: Iterable[str], events: int, revenue: Iterable[Decimal], first: int, last: int) -> str:
+    return f"{'|'.join(sorted(names))};{events};{sum(revenue, Decimal()).normalize():f};{first};{last}"
 
 
 def digest_of(lines: Iterable[str]) -> str:
