@@ -106,6 +106,15 @@ def test_naming_a_customer_by_an_address_changes_no_trait() -> None:
     assert room.profile("email:only@example.com")["traits"] == {"plan": "gold"}
 
 
+def test_staff_delete_a_trait_even_while_they_name_a_new_address() -> None:
+    """A form on a strange device cannot erase what is known; staff are no strange device."""
+    room = StaffRoom()
+    room.happened({"type": "identify", "traits": {"email": "old@example.com", "name": "Ann"}})
+    room.desk.change(room.request("email:old@example.com", {"traits": {"email": "new@example.com", "name": None}}))
+    room.world.settle()
+    assert room.profile("email:new@example.com")["traits"] == {"email": "new@example.com"}
+
+
 def test_traits_that_the_intake_would_refuse_are_refused(room: StaffRoom) -> None:
     """The same limits as for every call, with a path for what is no trait; nothing is queued."""
     cases: list[tuple[Any, type[InvalidInputError], str]] = [

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import SAME_CALL, Edge
+from omnicascade.domain.identity import SAME_CALL, STAFF_SOURCE, Edge
 from omnicascade.domain.moments import from_ms
 from omnicascade.domain.profile import TraitSource
 
@@ -116,6 +116,8 @@ _OF_OTHERS: Final = ("group", "alias")
 
 
 def _is_doubtful(event: Event) -> bool:
+    if event.source == STAFF_SOURCE:
+        return False  # they know whom they speak of
     return len(event.identifiers) > 1 and all(identifier.type != "user_id" for identifier in event.identifiers)
 
 
