@@ -93,18 +93,24 @@ class Carts:
 
 
 def _together(left: State, right: State) -> State:
+    if not left:
+        return right
     entries = [*left.get("e", ()), *right.get("e", ())]
     void: list[int] = [*left.get("v", ()), *right.get("v", ())]
-    known = sorted([*(entry[0] for entry in entries), *void], reverse=True)
+    known = [*(entry[0] for entry in entries), *void]
     thresholds: list[int] = [state["t"] for state in (left, right) if "t" in state]
     if len(known) > MOST_ENTRIES:
-        thresholds.append(known[MOST_ENTRIES])
-    window = max(*known[:1], *thresholds, _NEVER) - WINDOW_MS
-    forgotten = max(window, *thresholds, _NEVER)
-    live = sorted((entry for entry in _live(entries, void) if entry[0] > forgotten), key=_order)
+        thresholds.append(sorted(known, reverse=True)[MOST_ENTRIES])
+    window = max(*known, *thresholds, _NEVER) - WINDOW_MS
+    forgotten = max([window, *thresholds])
+    live = [entry for entry in _live(entries, void) if entry[0] > forgotten]
     moments = sorted(moment for moment in void if moment > forgotten)
-    kept = {"e": live, "v": moments, "t": forgotten if forgotten > window else None}
-    return {name: value for name, value in kept.items() if value}
+    kept: State = {"t": forgotten} if forgotten > window else {}
+    if live:
+        kept["e"] = sorted(live, key=_order) if len(live) > 1 else live
+    if moments:
+        kept["v"] = moments
+    return kept
 
 
 _NEVER: Final = -(10**15)

@@ -154,7 +154,7 @@ class Tally:
 
     def show(self, state: State) -> Mapping[str, Any]:
         """Each view under its computed trait's name."""
-        every = sorted(state.items())
+        every = sorted(state.items()) if len(state) > 1 else list(state.items())
         totals = every[0][1]
         for _, one in every[1:]:
             totals = self._together(totals, one)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from omnicascade.domain.json_text import mapping
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from omnicascade.domain.event import Event
 
 PLACES: Final = 6
+_SCALE: Final = 10**PLACES
 MOST: Final = 10**15
 """An amount of this much or more is a fault; finer parts than a millionth are rounded. Amounts are then whole numbers
 of millionths, and sums of them are exact whatever their order."""
@@ -91,11 +92,18 @@ def millionths(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value * 10**PLACES if abs(value) < MOST else None
-    if not isinstance(value, float | str):
-        return None
+        return value * _SCALE if -MOST < value < MOST else None
+    if isinstance(value, float):
+        if not -MOST < value < MOST:  # nor is NaN
+            return None
+        number, parts = value.as_integer_ratio()
+        return (2 * _SCALE * number + parts) // (2 * parts)
+    return _spelled(value) if isinstance(value, str) else None
+
+
+def _spelled(text: str) -> int | None:
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(text.strip())
     except InvalidOperation:
         return None
     if not amount.is_finite() or abs(amount) >= MOST:
@@ -127,10 +135,12 @@ def _zone(name: str) -> tzinfo | None:
         return None
 
 
-def _at(event: Event, path: tuple[str, ...]) -> object:
-    value: object = event.body
+def _at(event: Event, path: tuple[str, ...]) -> Any:
+    value: Any = event.body
     for name in path:
-        value = mapping(value).get(name)
+        if not isinstance(value, dict):
+            return None
+        value = cast("dict[str, Any]", value).get(name)
     return value
 
 

@@ -15,4 +15,4 @@ def from_ms(value: int) -> datetime:
 
 def iso_ms(value: int) -> str:
     """The moment as it stands on the wire: ISO 8601, UTC, milliseconds, `Z`."""
-    return from_ms(value).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return from_ms(value).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -173,17 +173,20 @@ def nested(words: Mapping[str, Trait]) -> tuple[dict[str, Any], dict[str, TraitS
             place.pop(leaf, None)
         else:
             place[leaf] = trait
-    sources: dict[str, TraitSource] = {}
-    return _spelled(tree, "", sources), sources
+    said: dict[str, Trait] = {}
+    values = _spelled(tree, "", said)
+    calls = {(trait.source, trait.stamp.at_ms) for trait in said.values()}
+    sources = {call: TraitSource(call[0], from_ms(call[1])) for call in calls}
+    return values, {pointer: sources[trait.source, trait.stamp.at_ms] for pointer, trait in said.items()}
 
 
-def _spelled(tree: Mapping[str, Any], lead: str, sources: dict[str, TraitSource]) -> dict[str, Any]:
+def _spelled(tree: Mapping[str, Any], lead: str, said: dict[str, Trait]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, child in tree.items():
         pointer = f"{lead}/{name.replace('~', '~0').replace('/', '~1')}"
         if isinstance(child, Trait):
             values[name] = child.value
-            sources[pointer] = TraitSource(child.source, from_ms(child.stamp.at_ms))
+            said[pointer] = child
         else:
-            values[name] = _spelled(child, pointer, sources)
+            values[name] = _spelled(child, pointer, said)
     return values
