@@ -17,6 +17,7 @@ WRITES = frozenset(
         ("sqs", "SendMessage"),
         ("sqs", "SendMessageBatch"),
         ("s3", "PutObject"),
+        ("s3", "DeleteObjects"),
         ("sfn", "StartExecution"),
         ("sfn", "SendTaskSuccess"),
         ("sfn", "SendTaskFailure"),
