@@ -23,7 +23,21 @@ from omnicascade.domain.identity import (
     component_of,
 )
 from omnicascade.domain.identity_rules import IdentityRules, Limit, Trust
-from tests.domain.test_identity import ANN, BOB, EDGES, KNOWN, MAIL, PHONE, T0, TABLET, TIGHT, VISIT, edge, nodes_of
+from tests.domain.test_identity import (
+    ANN,
+    BOB,
+    EDGES,
+    IDENTIFIERS,
+    KNOWN,
+    MAIL,
+    PHONE,
+    T0,
+    TABLET,
+    TIGHT,
+    VISIT,
+    edge,
+    nodes_of,
+)
 
 WEEK = timedelta(minutes=10)
 """A window as long for minutes as a week is for months."""
@@ -31,12 +45,8 @@ WINDOWED = IdentityRules(
     limits={"user_id": Limit(1), "email": Limit(1, WEEK), "anonymous_id": Limit(2, WEEK)}, max_identifiers=1_000
 )
 WORDS = st.lists(
-    st.builds(
-        edge,
-        st.sampled_from([ANN, BOB, MAIL, Identifier("email", "a@example.com")]),
-        st.sampled_from([VISIT, TABLET, PHONE, Identifier("user_id", "A")]),
-        st.integers(0, 60),
-        st.sampled_from(BY_HAND),
+    st.builds(edge, IDENTIFIERS, IDENTIFIERS, st.integers(0, 60), st.sampled_from(BY_HAND)).filter(
+        lambda e: e.a != e.b
     ),
     max_size=6,
 )

@@ -21,6 +21,7 @@ from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.project_profiles import Arrival
 from tests.identity_streams import (
     RULES,
+    SOURCES,
     STEP,
     T0,
     Oracle,
@@ -272,6 +273,21 @@ def test_a_split_is_as_if_the_pair_had_never_been_proposed(seed: int, name: str)
         assert found is not None
         assert found.component.members == never.resolution.component(node).members
         assert seen_of(found.profile) == never.sums[node].seen
+
+
+def test_an_older_stranger_is_read_where_a_window_asks_for_it() -> None:
+    """An address known for long does not fill a week's place, also for the reader who starts at the other end."""
+    young = {"type": "identify", "messageId": "m-1", "userId": "ann", "traits": {"email": "one@example.com"}}
+    both = {"type": "identify", "messageId": "m-2", "userId": "ann", "traits": {"email": "old@example.com"}}
+    long_ago = {"type": "track", "event": "A", "messageId": "m-3", "context": {"traits": {"email": "old@example.com"}}}
+    said = [(young, 40), (both, 41), (long_ago, 0)]
+    web = SOURCES[0]
+    road = Road(RULES["windows"]).run(
+        [Posted(web, {**call, "timestamp": (T0 + STEP * step).isoformat()}) for call, step in said]
+    )
+    oracle = road.oracle()
+    check_readers(road, oracle)
+    assert len(oracle.groups()) == 1
 
 
 def all_edges(road: Road) -> Sequence[Edge]:
