@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import cold_start, deployment, event_road, orchestration, same_profiles
+from tests.benchmarks import capacity, cold_start, deployment, erasure, event_road, orchestration, same_profiles
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.processes import ROOT
 
@@ -20,9 +20,11 @@ RESULTS: Final = "bench-results.json"
 BENCHMARKS: Final = {
     "event_road": event_road.measure,
     "cold_start": cold_start.measure,
+    "erasure": erasure.measure,
     "deployment": deployment.measure,
     "orchestration": orchestration.measure,
     "same_profiles": same_profiles.measure,
+    "capacity": capacity.measure,
 }
 
 
