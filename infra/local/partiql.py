@@ -10,6 +10,7 @@ with PartiQL" and API reference, BatchStatementError (2026-11-22).
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from moto.dynamodb.exceptions import ConditionalCheckFailed, MockValidationException
@@ -37,74 +38,96 @@ def execute_batch(backend: Any, statements: Sequence[Mapping[str, Any]], before:
     """
     if not 1 <= len(statements) <= MOST_STATEMENTS:
         raise MockValidationException(f"a batch has 1 to {MOST_STATEMENTS} statements, not {len(statements)}")
+    read = [_read(backend, one["Statement"], iter(one.get("Parameters", ()))) for one in statements]
+    written = [write.place for write in read if isinstance(write, _Write)]
+    if len(set(written)) < len(written):
+        raise MockValidationException("Provided list of item keys contains duplicates")
     answers: list[dict[str, Any]] = []
-    for position, statement in enumerate(statements):
+    for position, write in enumerate(read):
         before(position)
-        answers.append(_execute(backend, statement["Statement"], iter(statement.get("Parameters", ()))))
+        answers.append(_carry_out(backend, write) if isinstance(write, _Write) else write)
     return answers
 
 
-def _execute(backend: Any, statement: str, parameters: Iterator[Any]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """A statement that was understood: an item to be inserted, or attributes to be set where others are equal.
+
+    Attributes:
+        key: of the item to be updated; empty: the item is to be inserted.
+        place: tells which item it is about.
+    """
+
+    table: str
+    values: Mapping[str, Any]
+    key: Mapping[str, Any]
+    where: Mapping[str, Any]
+    place: tuple[str, ...]
+
+
+def _read(backend: Any, statement: str, parameters: Iterator[Any]) -> _Write | dict[str, Any]:
+    """The statement's meaning, or the outcome of one that means nothing."""
+    insert, update = _INSERT.fullmatch(statement), _UPDATE.fullmatch(statement)
+    found = insert or update
+    if found is None:
+        return _failed("ValidationError", f"the embedded stack does not know this form of statement: {statement}")
+    if found["table"] not in backend.tables:
+        return _failed("ResourceNotFound", "Requested resource not found")
+    values = _values(_FIELD, found["fields"], parameters) if insert else _values(_EQUALS, found["sets"], parameters)
+    where = {} if insert else _values(_EQUALS, found["where"], parameters)
+    if None in [*values.values(), *where.values()] or next(parameters, None) is not None:
+        return _failed("ValidationError", "there must be as many parameters as question marks")
+    table = backend.get_table(found["table"])
+    names, keyed = (table.hash_key_attr, table.range_key_attr), values if insert else where
+    if not all(name in keyed for name in names):
+        return _failed("ValidationError", "the statement does not name the whole primary key")
+    place = (found["table"], *(repr(keyed[name]) for name in names))
+    key = {} if insert else {name: where.pop(name) for name in names}
+    return _Write(found["table"], values, key, where, place)
+
+
+def _carry_out(backend: Any, write: _Write) -> dict[str, Any]:
     try:
-        if insert := _INSERT.fullmatch(statement):
-            return _insert(backend, insert, parameters)
-        if update := _UPDATE.fullmatch(statement):
-            return _update(backend, update, parameters)
+        if write.key:
+            _update(backend, write)
+        else:
+            _insert(backend, write)
+    except ConditionalCheckFailed:
+        if write.key:
+            return _failed("ConditionalCheckFailed", "The conditional request failed")
+        return _failed("DuplicateItem", "Duplicate primary key exists in table")
     except MockValidationException as error:
         return _failed("ValidationError", str(error.description))
-    return _failed("ValidationError", f"the embedded stack does not know this form of statement: {statement}")
+    return {"TableName": write.table}
 
 
-def _insert(backend: Any, insert: re.Match[str], parameters: Iterator[Any]) -> dict[str, Any]:
-    item = _values(_FIELD, insert["fields"], parameters)
-    _end(parameters)
-    try:
-        backend.put_item(insert["table"], item, condition_expression="attribute_not_exists(pk)")
-    except ConditionalCheckFailed:
-        return _failed("DuplicateItem", "Duplicate primary key exists in table")
-    return {"TableName": insert["table"]}
+def _insert(backend: Any, write: _Write) -> None:
+    hash_name = backend.get_table(write.table).hash_key_attr
+    backend.put_item(write.table, dict(write.values), condition_expression=f"attribute_not_exists({hash_name})")
 
 
-def _update(backend: Any, update: re.Match[str], parameters: Iterator[Any]) -> dict[str, Any]:
-    changed = _values(_EQUALS, update["sets"], parameters)
-    removed = re.findall(r"\w+", update["removes"].replace(" REMOVE ", " "))
-    where = _values(_EQUALS, update["where"], parameters)
-    _end(parameters)
-    table = backend.get_table(update["table"])
-    key = {name: where.pop(name) for name in (table.hash_key_attr, table.range_key_attr)}
+def _update(backend: Any, write: _Write) -> None:
     # An UPDATE makes no item: one that is absent fails the condition.
-    conditions = [f"attribute_exists({table.hash_key_attr})", *(f"#{name} = :was_{name}" for name in where)]
-    try:
-        backend.update_item(
-            update["table"],
-            key,
-            "SET "
-            + ", ".join(f"#{name} = :{name}" for name in changed)
-            + (" REMOVE " + ", ".join(f"#{name}" for name in removed) if removed else ""),
-            expression_attribute_names={f"#{name}": name for name in [*changed, *where, *removed]},
-            expression_attribute_values={f":{name}": value for name, value in changed.items()}
-            | {f":was_{name}": value for name, value in where.items()},
-            condition_expression=" AND ".join(conditions),
-        )
-    except ConditionalCheckFailed:
-        return _failed("ConditionalCheckFailed", "The conditional request failed")
-    return {"TableName": update["table"]}
+    hash_name = backend.get_table(write.table).hash_key_attr
+    conditions = [f"attribute_exists({hash_name})", *(f"#{name} = :was_{name}" for name in write.where)]
+    backend.update_item(
+        write.table,
+        dict(write.key),
+        "SET " + ", ".join(f"#{name} = :{name}" for name in write.values),
+        expression_attribute_names={f"#{name}": name for name in {**write.values, **write.where}},
+        expression_attribute_values={f":{name}": value for name, value in write.values.items()}
+        | {f":was_{name}": value for name, value in write.where.items()},
+        condition_expression=" AND ".join(conditions),
+    )
 
 
 def _values(form: re.Pattern[str], text: str, parameters: Iterator[Any]) -> dict[str, Any]:
-    """Names with their values: of a question mark the next parameter, of a text in quotes that text."""
+    """Names with their values: a text in quotes is itself, a question mark the next parameter (None: there is none)."""
     values: dict[str, Any] = {}
     for found in form.finditer(text):
         given = found["value"]
         values[found["name"]] = next(parameters, None) if given == "?" else {"S": given[1:-1]}
-    if None in values.values():
-        raise MockValidationException("a question mark has no parameter")
     return values
-
-
-def _end(parameters: Iterator[Any]) -> None:
-    if next(parameters, None) is not None:
-        raise MockValidationException("a parameter has no question mark")
 
 
 def _failed(code: str, message: str) -> dict[str, Any]:
