@@ -11,7 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.benchmarks import capacity, cold_start, deployment, erasure, event_road, orchestration, same_profiles
+from tests.benchmarks import (
+    capacity,
+    cold_start,
+    deployment,
+    erasure,
+    event_road,
+    orchestration,
+    rebuild,
+    same_profiles,
+)
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.processes import ROOT
 
@@ -24,6 +33,7 @@ BENCHMARKS: Final = {
     "deployment": deployment.measure,
     "orchestration": orchestration.measure,
     "same_profiles": same_profiles.measure,
+    "rebuild": rebuild.measure,
     "capacity": capacity.measure,
 }
 

@@ -198,7 +198,7 @@ def redacted(call: Mapping[str, Any], gone: Collection[Identifier]) -> dict[str,
 
 def _redacted(value: Any, gone: Collection[Identifier]) -> Any:
     if fields := mapping(value):
-        return {key: _redacted(child, gone) for key, child in fields.items()}
+        return {key: _redacted(child, gone) for key, child in fields.items() if not _names(key, gone)}
     if children := items(value):
         return [_redacted(child, gone) for child in children]
     return None if _mentions(value, gone) else value
@@ -217,6 +217,11 @@ def _mentions(value: object, gone: Collection[Identifier]) -> bool:
         return False
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return any(_repeats(text.casefold(), identifier) for identifier in gone)
+
+
+def _names(key: str, gone: Collection[Identifier]) -> bool:
+    """Whether a field is named after one of them; a short value may be a field's honest name."""
+    return any(len(i.value) >= SHORTEST_PART and i.value.casefold() in key.casefold() for i in gone)
 
 
 def _repeats(text: str, identifier: Identifier) -> bool:
