@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
@@ -169,9 +169,9 @@ class _opened:  # noqa: N801 - a context manager, used like a function
 
     def __enter__(self) -> tuple[BinaryIO, Iterable[bytes]]:
         raw = self._raw
-        buffered = cast("BufferedReader", raw)
-        packed = hasattr(raw, "peek") and buffered.peek(2)[:2] == _GZIP
-        return raw, cast("Iterable[bytes]", gzip.open(buffered)) if packed else raw
+        buffered = raw if isinstance(raw, BufferedReader) else BufferedReader(cast("RawIOBase", raw))
+        packed = buffered.peek(2)[:2] == _GZIP
+        return raw, cast("Iterable[bytes]", gzip.open(buffered)) if packed else buffered
 
     def __exit__(self, *_: object) -> None:
         if self._own:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 from omnicascade.cli.event_lines import STANDARD_INPUT, EventLines, StoppedError, find_files
 from omnicascade.cli.rebuild_report import RebuildReport
 from omnicascade.cli.rebuild_settings import RebuildSettings, Sources, read_settings
-from omnicascade.domain.computed_shipped import SHIPPED
 from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.errors import InvalidInputError
 from omnicascade.usecases.rebuild_profiles import ProfileRebuild, RebuildSummary, Rebuilt, digest_of
@@ -68,7 +67,7 @@ def run_rebuild(
     began = clock()
     settings = read_settings(wanted.configuration, wanted.rules)
     shown = wanted.dry_run or wanted.out
-    definitions = SHIPPED if shown else ComputedTraits()  # nobody would see them
+    definitions = settings.deployment.computed if shown else ComputedTraits()  # nobody would see them
     rebuilds = [ProfileRebuild(settings.rules(wanted.rules), definitions)]
     if wanted.dry_run:
         rebuilds.append(ProfileRebuild(settings.rules(wanted.against), definitions))

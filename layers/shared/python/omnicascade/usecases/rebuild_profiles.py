@@ -110,6 +110,7 @@ class ProfileRebuild:
         return Rebuilt(
             resolution=Resolution.of(edges, known_since(self._projections.values(), edges), self._rules),
             projections=self._projections,
+            definitions=self._definitions,
             nodes=sorted({*self._projections, *(end.node_id for edge in edges for end in (edge.a, edge.b))}),
             events=len(self._owners) + len(self._elsewhere),
             duplicates=self._duplicates,
@@ -152,12 +153,14 @@ class Rebuilt:
     Attributes:
         resolution: every proposal, gone through.
         projections: what the events of each identifier add up to.
+        definitions: of the computed traits in them.
         nodes: every identifier that was named, in an order that does not depend on that of the calls.
         events, duplicates, nobody: see `RebuildSummary`.
     """
 
     resolution: Resolution
     projections: Mapping[NodeId, Projection]
+    definitions: ComputedTraits
     nodes: Sequence[NodeId]
     events: int
     duplicates: int
@@ -173,7 +176,7 @@ class Rebuilt:
 
     def customer(self, component: Component) -> Customer | None:
         """The customer that a component is; None when no event ever named it."""
-        return customer_of(component, self._projections_of(component))
+        return customer_of(component, self._projections_of(component), (), self.definitions)
 
     def digest_line(self, component: Component) -> str | None:
         """The `profile_line` of a component's customer, without making the profile; None where there is no customer."""
