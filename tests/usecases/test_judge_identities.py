@@ -1,9 +1,12 @@
 """Staff take customers apart and put them together; what they said holds against everything that comes later."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from omnicascade.domain.errors import InvalidInputError, PreconditionFailedError, UnacceptableError
 from omnicascade.domain.identity import edges_of
@@ -297,3 +300,55 @@ def test_identifiers_are_read_as_people_write_them() -> None:
     assert identifiers(spoken["profiles"][1]) == {"phone:+48601234567", "email:k@example.com"}
     with pytest.raises(InvalidInputError):
         room.split("userId:nobody", {"identifiers": ["phone:601 234 567"]})
+
+
+NAMES = ["u1", "u2", "e1", "e2", "e3", "a1", "a2", "a3", "a4"]
+
+
+def naming(names: Sequence[str], **more: Any) -> dict[str, Any]:
+    """A call that names these people and devices."""
+    call: dict[str, Any] = {**more}
+    listed = [{"type": "card", "id": name} for name in names[2:]]
+    for name in names[:2]:
+        match name[0]:
+            case "u":
+                call["userId"] = name
+            case "a":
+                call["anonymousId"] = name
+            case _:
+                call["traits"] = {"email": f"{name}@example.com"}
+    return call | {"type": "identify", "context": {"externalIds": listed}}
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_any_split_of_any_customer_makes_two_that_never_meet(seed: int) -> None:
+    """Whoever leaves is together, whoever stays is, no event is lost, and no later or backdated event undoes it."""
+    chance, room = Random(seed), StaffRoom()
+    calls = [naming(chance.sample(NAMES, chance.randint(1, 3)), messageId=f"m{n}") for n in range(8)]
+    room.happened(*calls)
+    customer = room.profile(f"profile_id:{room.world.events.stream[0].event.node_id}")
+    members = sorted(identifiers(customer))
+    if len(members) < 2:
+        return
+    leaving = set(chance.sample(members, chance.randint(1, len(members) - 1)))
+    body = {"identifiers": sorted(leaving)}
+    answer = room.split(members[0], body)
+    staying, left = answer["profiles"][:2]
+    assert identifiers(staying) & set(members) == set(members) - leaving
+    assert identifiers(left) & set(members) == leaving
+    assert total(room) == len(room.world.events.stream) - 1
+    again = [dict(call, messageId=f"again{n}") for n, call in enumerate(calls)]
+    early = [dict(call, messageId=f"early{n}", timestamp="2020-01-01T00:00:00Z") for n, call in enumerate(calls)]
+    room.happened(*again, *early, naming(sorted(NAMES)[:2], messageId="last"))
+    for reference in members:
+        found = room.identifiers(reference)
+        assert not (found & leaving and found & (set(members) - leaving))
+    assert total(room) == len(room.world.events.stream) - 1
+
+
+def total(room: StaffRoom) -> int:
+    """The events of all customers."""
+    nodes = {arrival.event.node_id for arrival in room.world.events.stream}
+    found = {profile["profile_id"]: profile for profile in (room.profile(f"profile_id:{node}") for node in nodes)}
+    return sum(profile["counters"]["events"] for profile in found.values())
