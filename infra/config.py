@@ -5,12 +5,15 @@ business rules read at run time is written into `configuration.json` (see `deplo
 function configure_deployment; the rest only shapes the template.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from infra.identity_config import IdentityConfig, identity_document
+from omnicascade.domain.computed_definition import computed_from
+from omnicascade.domain.computed_shipped import SHIPPED_DEFINITIONS
 from omnicascade.domain.deployment import Price, Source, Topic
+from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.identity_rules_json import TRUST_WORDS, with_trust
 
 SOURCE_KINDS: Final = ("web", "app", "server", "pos", "kiosk", "call_centre", "messenger", "ads")
@@ -78,6 +81,8 @@ class StageConfig:
     sources: tuple[SourceConfig, ...]
     email_from: str
     identity: IdentityConfig = field(default_factory=IdentityConfig)
+    computed: Sequence[Mapping[str, Any]] = SHIPPED_DEFINITIONS
+    """Computed traits, see omnicascade.domain.computed_definition; `(*SHIPPED_DEFINITIONS, {…})` adds one."""
     topics: Mapping[str, Topic] = field(default_factory=lambda: {"promotions": Topic.OPT_OUT})
     channels_off: tuple[str, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
@@ -94,11 +99,15 @@ class StageConfig:
     """Whether table, archive and key survive the deletion of the stack."""
 
     def __post_init__(self) -> None:
-        """Refuse two sources of one name or one key.
+        """Refuse two sources of one name or one key, and computed traits that cannot be read.
 
         Raises:
-            InvalidConfigurationError: names the doubled one.
+            InvalidConfigurationError: names the doubled one, or everything that is wrong with a definition.
         """
+        try:
+            computed_from(self.computed)
+        except UnacceptableError as error:
+            raise InvalidConfigurationError(f"stage {self.stage}: {error}") from error
         for what, values in (
             ("name", [s.source.name for s in self.sources]),
             ("write key", [s.write_key for s in self.sources if s.write_key]),
@@ -161,6 +170,7 @@ def deployment_document(config: StageConfig) -> dict[str, Any]:
     return {
         "sources": sources,
         "identity": with_trust(identity_document(config.identity), sources),
+        "computed": list(config.computed),
         "topics": {name: topic.value for name, topic in config.topics.items()},
         "channels_off": sorted(config.channels_off),
         "prices": {

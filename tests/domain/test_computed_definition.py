@@ -8,6 +8,8 @@ import pytest
 
 from omnicascade.domain.computed_definition import MOST_DEFINITIONS, computed_from
 from omnicascade.domain.computed_shipped import SHIPPED, SHIPPED_DEFINITIONS
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.deployment_json import deployment_from
 from omnicascade.domain.errors import UnacceptableError
 
 TALLY: Mapping[str, Any] = {
@@ -127,3 +129,13 @@ def test_a_list_must_fit_together(definitions: object, hint: str) -> None:
     """No two of a name, no trait shown twice, and not too many."""
     with pytest.raises(UnacceptableError, match=hint):
         computed_from(definitions)
+
+
+def test_a_deployment_carries_its_own() -> None:
+    """Left out, it has the shipped ones; an empty list means none."""
+    assert deployment_from({}).computed == SHIPPED == Deployment().computed
+    assert deployment_from({"computed": []}).computed.definitions == ()
+    own = deployment_from({"computed": [*SHIPPED_DEFINITIONS, TALLY]}).computed
+    assert own.definitions[:-1] == SHIPPED.definitions
+    with pytest.raises(UnacceptableError, match=r"0\.valeu"):
+        deployment_from({"computed": [{**TALLY, "valeu": 1}]})

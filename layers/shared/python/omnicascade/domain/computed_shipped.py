@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from omnicascade.domain.computed_definition import computed_from
 
-_OURS: Final = ("feedback", "staff")
+_OURS: Final = ["feedback", "staff"]
 """Sources that speak of customers without being one of their channels."""
 
-_ORDERED: Final = ("Order Completed",)
+_ORDERED: Final = ["Order Completed"]
 
 SHIPPED_DEFINITIONS: Final[Sequence[Mapping[str, Any]]] = (
     {
@@ -24,14 +24,14 @@ SHIPPED_DEFINITIONS: Final[Sequence[Mapping[str, Any]]] = (
         "name": "baskets",
         "kind": "tally",
         "events": _ORDERED,
-        "value": ("properties.revenue", "properties.total", "properties.value"),
+        "value": ["properties.revenue", "properties.total", "properties.value"],
         "by": "currency",
         "show": {"revenue": "sums", "average_basket": "averages"},
     },
     {
         "name": "last_seen",
         "kind": "tally",
-        "events": ("*",),
+        "events": ["*"],
         "not_from": _OURS,
         "by": "source",
         "show": {"last_seen": "lasts"},
@@ -58,13 +58,13 @@ SHIPPED_DEFINITIONS: Final[Sequence[Mapping[str, Any]]] = (
         "name": "shops",
         "kind": "tally",
         "events": _ORDERED,
-        "by": ("properties.shop_id", "properties.store_id", "properties.shop", "properties.store"),
+        "by": ["properties.shop_id", "properties.store_id", "properties.shop", "properties.store"],
         "show": {"favourite_shop": "most"},
     },
     {
         "name": "hours",
         "kind": "tally",
-        "events": ("Order Completed", "page", "screen"),
+        "events": ["Order Completed", "page", "screen"],
         "by": "hour",
         "zone": "UTC",
         "show": {"usual_hour": "most"},
@@ -72,11 +72,11 @@ SHIPPED_DEFINITIONS: Final[Sequence[Mapping[str, Any]]] = (
     {
         "name": "carts",
         "kind": "carts",
-        "events": ("Product Added",),
-        "removing": ("Product Removed",),
+        "events": ["Product Added"],
+        "removing": ["Product Removed"],
         "ordering": _ORDERED,
         "cart": "properties.cart_id",
-        "product": ("properties.product_id", "properties.sku"),
+        "product": ["properties.product_id", "properties.sku"],
         "quantity": "properties.quantity",
         "price": "properties.price",
         "show": {"open_carts": "carts"},
@@ -84,7 +84,7 @@ SHIPPED_DEFINITIONS: Final[Sequence[Mapping[str, Any]]] = (
     {
         "name": "loyalty",
         "kind": "latest",
-        "events": ("Loyalty Balance Changed", "Loyalty Points Earned", "Loyalty Points Spent", "Order Completed"),
+        "events": ["Loyalty Balance Changed", "Loyalty Points Earned", "Loyalty Points Spent", "Order Completed"],
         "value": "properties.loyalty_balance",
         "show": {"loyalty_balance": "value"},
     },

@@ -1,12 +1,17 @@
 """What one deployment decides for itself: its sources, consent topics, channels and prices, as frozen values."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
+
+if TYPE_CHECKING:
+    from omnicascade.domain.computed_traits import ComputedTraits
 
 
 class Channel(StrEnum):
@@ -57,6 +62,12 @@ others from the public feed of 2022-04-03, which are floors; `sms` is the price 
 sets its own."""
 
 
+def _shipped() -> ComputedTraits:
+    from omnicascade.domain.computed_shipped import SHIPPED  # noqa: PLC0415 - naming a source needs no computed traits
+
+    return SHIPPED
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """Settings that business rules read. Loaded once per invocation batch, never changed."""
@@ -67,3 +78,4 @@ class Deployment:
     default_currency: str = "USD"
     default_zone: str = "UTC"
     identity: IdentityRules = DEFAULT_RULES
+    computed: ComputedTraits = field(default_factory=_shipped)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from omnicascade.domain.computed_definition import computed_from
 from omnicascade.domain.deployment import DEFAULT_PRICES, Deployment, Price, Source, Topic
 from omnicascade.domain.identity_rules import DEFAULT_RULES
 from omnicascade.domain.identity_rules_json import rules_from
@@ -13,7 +14,8 @@ def deployment_from(values: Mapping[str, Any]) -> Deployment:
     """Read settings; what is left out has its default. Prices add to the default ones.
 
     Raises:
-        UnacceptableError: the rules of identity are not valid; see `rules_from`.
+        UnacceptableError: the rules of identity or the computed traits are not valid; see `rules_from` and
+            `computed_from`.
     """
     prices = {name: Price(Decimal(str(p["amount"])), p["currency"]) for name, p in values.get("prices", {}).items()}
     standard = Deployment()
@@ -26,6 +28,7 @@ def deployment_from(values: Mapping[str, Any]) -> Deployment:
         default_currency=values.get("default_currency", standard.default_currency),
         default_zone=values.get("default_zone", standard.default_zone),
         identity=rules_from(values["identity"]) if "identity" in values else DEFAULT_RULES,
+        computed=computed_from(values["computed"]) if "computed" in values else standard.computed,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Resolution
 from omnicascade.domain.identity_rules import IdentityRules
@@ -30,13 +32,22 @@ class Customer:
 
 
 def find_customer(
-    node: NodeId, customers: HeadReader, rules: IdentityRules, *, consistent: bool = True
+    node: NodeId,
+    customers: HeadReader,
+    rules: IdentityRules,
+    *,
+    consistent: bool = True,
+    definitions: ComputedTraits = SHIPPED,
 ) -> Customer | None:
-    """The customer of a node, or None when no event ever named it. Cost: see `component_around`."""
+    """The customer of a node, or None when no event ever named it. Cost: see `component_around`.
+
+    Whoever shows computed traits names the deployment's `definitions`.
+    """
     component, heads = component_around(node, customers, rules, consistent=consistent)
     members = [heads[member] for member in component.members]
     slots = [slot for head in members for slot in head.slots]
-    return customer_of(component, {head.node: head.projection for head in members if head.projection}, slots)
+    projections = {head.node: head.projection for head in members if head.projection}
+    return customer_of(component, projections, slots, definitions)
 
 
 def component_around(
@@ -65,7 +76,10 @@ def component_around(
 
 
 def customer_of(
-    component: Component, projections: Mapping[NodeId, Projection], slots: Sequence[Slot] = ()
+    component: Component,
+    projections: Mapping[NodeId, Projection],
+    slots: Sequence[Slot] = (),
+    definitions: ComputedTraits = SHIPPED,
 ) -> Customer | None:
     """The customer that a component is, or None when no event ever named it.
 
@@ -73,9 +87,10 @@ def customer_of(
         component: who is together, and why.
         projections: what its members' own events add up to.
         slots: where its members stand with journeys.
+        definitions: of the computed traits.
     """
     edges = [*component.accepted, *(refusal.edge for refusal in component.refused)]
-    profile = join(projections, component.members, _named(edges, component.members), edges)
+    profile = join(projections, component.members, _named(edges, component.members), edges, definitions)
     return None if profile is None else Customer(profile, component, projections, slots)
 
 

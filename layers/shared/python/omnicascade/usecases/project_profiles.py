@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
@@ -65,7 +66,7 @@ def project_profiles(
     What stands before a failure is not delivered again, so it is reacted to, even where a later fold failed. An event
     that an erasure has overtaken is deleted, and nobody reacts to it.
     """
-    folding = _Folding(customers, events, desk.deployment.identity)
+    folding = _Folding(customers, events, desk.deployment.identity, desk.deployment.computed)
     failed = folding.run(arrivals)
     if watch and folding.proposed:
         watch(list(folding.proposed.values()))
@@ -97,6 +98,7 @@ class _Folding:
     customers: CustomerStore
     events: EventStore
     rules: IdentityRules
+    definitions: ComputedTraits
     projections: dict[NodeId, Projection] = field(default_factory=dict[NodeId, Projection])
     proposed: dict[tuple[object, ...], Edge] = field(default_factory=dict[tuple[object, ...], Edge])
 
@@ -138,7 +140,7 @@ class _Folding:
             return None
         standing = [event for event in new if not _overtaken(event, stored.projection)]
         edges, linked = _link(stored.projection, standing, self.rules)
-        projection = replace(fold(stored.projection, new), linked=linked)
+        projection = replace(fold(stored.projection, new, self.definitions), linked=linked)
         watermark = max(_padded(arrival.sequence) for arrival in own)
         return _Change(edges, ProjectionChange(node, projection, watermark, stored.watermark))
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Channel, Deployment
 from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.identity_rules import IdentityRules
@@ -20,7 +22,11 @@ DEFAULT_TOPIC = "promotions"
 
 
 def known_customer(
-    reference: str, customers: CustomerStore, rules: IdentityRules, regions: Collection[str] = ()
+    reference: str,
+    customers: CustomerStore,
+    rules: IdentityRules,
+    regions: Collection[str] = (),
+    definitions: ComputedTraits = SHIPPED,
 ) -> Customer:
     """The customer of `type:value` or a profile id, current or merged away.
 
@@ -29,12 +35,13 @@ def known_customer(
         customers: where they are.
         rules: what makes identifiers one customer.
         regions: ISO 3166 countries in which to read a phone number without a country code.
+        definitions: of the computed traits.
 
     Raises:
         NotFoundError: no event ever named it.
     """
     for node in nodes_of(reference, regions):
-        customer = find_customer(node, customers, rules)
+        customer = find_customer(node, customers, rules, definitions=definitions)
         if customer is not None:
             return customer
     raise NotFoundError(f"there is no customer {shown(reference)}: no event has named it; {HOW_TO_NAME}")

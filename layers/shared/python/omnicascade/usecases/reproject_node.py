@@ -193,7 +193,7 @@ class Rebuilder:
     def _folded(self, reading: _Reading) -> Projection:
         """`linked` stays empty: the next fold asks the store again."""
         erased = reading.stored.projection.erased_ms if reading.stored else None
-        projection = fold(Projection(erased_ms=erased), reading.kept)
+        projection = fold(Projection(erased_ms=erased), reading.kept, self.rules.deployment.computed)
         return replace(projection, generation=self.rules.generation + (MOVING if reading.leaving else ""))
 
     def _saved(self, node: NodeId, projection: Projection, stored: StoredProjection) -> bool:

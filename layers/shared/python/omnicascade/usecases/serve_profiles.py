@@ -63,7 +63,7 @@ class ProfileDesk:
 
     def _known(self, reference: str, deployment: Deployment) -> Customer:
         regions = self._regions() if is_spoken_phone(reference) else ()
-        return known_customer(reference, self.customers, deployment.identity, regions)
+        return known_customer(reference, self.customers, deployment.identity, regions, deployment.computed)
 
     def _regions(self) -> Sequence[str]:
         """Where the deployment's sources are."""
@@ -80,10 +80,8 @@ class ProfileDesk:
             raise MalformedBodyError(message, code="missing_identifier", path="")
         deployment, found = self.settings.deployment(), dict[str, dict[str, Any]]()
         for kind, value in request.asked:
-            # An unencoded plus sign in a query is a space, and nobody's number begins with one.
-            meant = f"+{value.lstrip()}" if kind == "phone" and value.startswith(" ") else value
             try:
-                customer = self._known(f"{kind}:{meant}", deployment)
+                customer = self._known(f"{kind}:{_with_plus(kind, value)}", deployment)
             except NotFoundError:
                 continue
             found[customer.profile.profile_id] = profile_response(customer.profile, deployment)
@@ -147,7 +145,7 @@ class ProfileDesk:
         return Answer(200, explain_response(verdict.customers[0], self.events, deployment.identity))
 
     def _bench(self, deployment: Deployment) -> IdentityBench:
-        return IdentityBench(self.customers, self.events, deployment.identity, self._regions())
+        return IdentityBench(self.customers, self.events, deployment.identity, self._regions(), deployment.computed)
 
     def _statement(self, request: StaffRequest, body: object) -> Statement:
         reason = mapping(body).get("reason")
@@ -160,7 +158,7 @@ class ProfileDesk:
     def put_consent(self, request: StaffRequest) -> Answer:
         """Record what the customer said; it holds as soon as the events are stored."""
         queued = change_consent(
-            self.customer(request),
+            self.unchanged(request),
             parse_json(request.body),
             deployment=self.settings.deployment(),
             queue=self.queue,
@@ -168,3 +166,14 @@ class ProfileDesk:
             new_id=self.new_id,
         )
         return Answer(202, {"success": True, "events": queued})
+
+
+def _with_plus(kind: str, value: str) -> str:
+    """A value as it was meant: a plus sign that nobody encoded arrives as a space."""
+    match kind:
+        case "phone" if value.startswith(" "):
+            return f"+{value.lstrip()}"
+        case "email":
+            return value.strip().replace(" ", "+")
+        case _:
+            return value
