@@ -53,6 +53,8 @@ def test_search_understands_a_plus_sign_that_nobody_encoded(room: StaffRoom) -> 
     """`?phone=+48…` arrives with a space, and a spoken number is read where the tills are."""
     assert searched(room, ("phone", " 48601234567")) == ["ann"]
     assert searched(room, ("phone", "+48601234567")) == searched(room, ("phone", "601 234 567")) == ["ann"]
+    room.happened({"userId": "tagged", "context": {"traits": {"email": "t+shop@example.com"}}})
+    assert searched(room, ("email", "t shop@example.com")) == ["tagged"]
 
 
 def test_search_needs_an_identifier(room: StaffRoom) -> None:

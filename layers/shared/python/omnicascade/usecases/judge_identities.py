@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from omnicascade.domain.errors import NotFoundError, Problem, UnacceptableError
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import (
     BY_HAND,
@@ -30,8 +32,8 @@ from omnicascade.domain.json_text import items, mapping
 from omnicascade.domain.track_call import track_call
 from omnicascade.usecases.explain_customer import identifiers_by_node
 from omnicascade.usecases.find_customer import Customer, find_customer
-from omnicascade.usecases.name_customer import identifier_of, nodes_of
 from omnicascade.usecases.ports import Envelope
+from omnicascade.usecases.read_identifier import Place, read_identifier
 from omnicascade.usecases.record_events import event_of
 from omnicascade.usecases.store_ports import CustomerStore, EventStore
 
@@ -60,12 +62,14 @@ class IdentityBench:
 
     Attributes:
         regions: ISO 3166 countries in which to read phone numbers without a country code.
+        definitions: of the computed traits that the customers show.
     """
 
     customers: CustomerStore
     events: EventStore
     rules: IdentityRules
     regions: Collection[str] = ()
+    definitions: ComputedTraits = SHIPPED
 
     def part(self, customer: Customer, body: object, said: Statement) -> Verdict:
         """Split a customer: `{"identifiers": […]}` leave together, or `{"edges": [{"from", "to"}]}` join no more.
@@ -166,23 +170,7 @@ class IdentityBench:
     def _read(
         self, given: object, names: Mapping[NodeId, Identifier], path: str, problems: list[Problem]
     ) -> Identifier | None:
-        """The identifier that `"type:value"` or `{"type", "value"}` means, one of `names` if it can."""
-        parts = mapping(given)
-        text = f"{parts.get('type')}:{parts.get('value')}" if parts else given
-        expected = "expected type:value, such as email:ann@example.com"
-        if not isinstance(text, str):
-            problems.append(Problem(path, "wrong_type", expected))
-            return None
-        try:
-            nodes = nodes_of(text, self.regions)
-        except NotFoundError as error:
-            problems.append(Problem(path, "unknown_identifier", error.message))
-            return None
-        found = next((names[node] for node in nodes if node in names), None)
-        found = found or next(filter(None, (identifier_of(text, region) for region in (None, *self.regions))), None)
-        if found is None:
-            problems.append(Problem(path, "unknown_identifier", expected))
-        return found
+        return read_identifier(given, names, self.regions, Place(path, problems))
 
     def _other(
         self, given: object, customer: Customer, problems: list[Problem]
@@ -254,7 +242,7 @@ class IdentityBench:
         found = list[Customer]()
         for node in nodes:
             if not any(node in customer.component.members for customer in found):
-                customer = find_customer(node, self.customers, self.rules)
+                customer = find_customer(node, self.customers, self.rules, definitions=self.definitions)
                 found += [customer] if customer else []
         return tuple(found)
 
