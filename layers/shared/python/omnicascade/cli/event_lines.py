@@ -168,10 +168,11 @@ class _opened:  # noqa: N801 - a context manager, used like a function
             raise InvalidInputError(f"cannot read {path}: {error.strerror}") from error
 
     def __enter__(self) -> tuple[BinaryIO, Iterable[bytes]]:
-        raw = self._raw
-        buffered = raw if isinstance(raw, BufferedReader) else BufferedReader(cast("RawIOBase", raw))
+        buffered = cast("BufferedReader", self._raw)
+        if not hasattr(buffered, "peek"):
+            buffered = BufferedReader(cast("RawIOBase", self._raw))
         packed = buffered.peek(2)[:2] == _GZIP
-        return raw, cast("Iterable[bytes]", gzip.open(buffered)) if packed else buffered
+        return self._raw, cast("Iterable[bytes]", gzip.open(buffered)) if packed else buffered
 
     def __exit__(self, *_: object) -> None:
         if self._own:
@@ -225,7 +226,7 @@ def _moment(value: object) -> datetime | None:
 
 def _complete(call: Mapping[str, object]) -> bool:
     """Whether a plain call needs nothing of the intake."""
-    return isinstance(call.get("timestamp"), str) and not call.keys() & _OWN_TIME and _fault(call) is None
+    return isinstance(call.get("timestamp"), str) and _OWN_TIME.isdisjoint(call) and _fault(call) is None
 
 
 def _fault(call: Mapping[str, object]) -> str | None:

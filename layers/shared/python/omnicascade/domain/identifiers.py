@@ -76,9 +76,14 @@ def normalise(
         region: ISO 3166 country of the source, for phone numbers written without a country code.
         rules: which values are blocked.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int) or not _KIND.fullmatch(kind):
+    if type(value) is str:
+        text = value.strip()
+    elif isinstance(value, str | int) and not isinstance(value, bool):
+        text = str(value).strip()
+    else:
         return None
-    text = str(value).strip()
+    if not _KIND.fullmatch(kind):
+        return None
     if len(text) > LONGEST_VALUE or rules.blocks(text):
         return None
     if kind in {"email", "phone"}:
@@ -145,7 +150,8 @@ type Spelling = Callable[[Named, str | None, IdentityRules], tuple[Identifier, .
 
 def spelled(named: Named, region: str | None, rules: IdentityRules) -> tuple[Identifier, ...]:
     """The identifiers that some values are, strongest first, each once; values that identify nobody are left out."""
-    return _ordered(filter(None, [normalise(kind, value, region, rules) for kind, value in named]), rules)
+    found = [identifier for kind, value in named if (identifier := normalise(kind, value, region, rules))]
+    return _ordered(found, rules) if len(found) > 1 else tuple(found)
 
 
 def _ordered(found: Iterable[Identifier], rules: IdentityRules) -> tuple[Identifier, ...]:
@@ -187,19 +193,19 @@ def identifiers_of(
 
 def _named(call: Mapping[str, object]) -> list[tuple[str, object]]:
     found: list[tuple[str, object]] = []
-    if (user := call.get("userId")) is not None:
-        found.append(("user_id", user))
-    if (anonymous := call.get("anonymousId")) is not None:
-        found.append((ANONYMOUS, anonymous))
+    if "userId" in call:
+        found.append(("user_id", call["userId"]))
+    if "anonymousId" in call:
+        found.append((ANONYMOUS, call["anonymousId"]))
     context = mapping(call.get("context"))
-    for traits in (call.get("traits"), context.get("traits")):
-        if traits:
-            known = mapping(traits)
-            found += [(kind, value) for kind in ("email", "phone") if (value := known.get(kind)) is not None]
-    if device := context.get("device"):
-        found += _named_device(mapping(device))
-    if listed := context.get("externalIds"):
-        found += _named_outside(items(listed))
+    for told in (call, context):
+        if "traits" in told:
+            traits = mapping(told["traits"])
+            found += [(kind, traits[kind]) for kind in ("email", "phone") if kind in traits]
+    if "device" in context:
+        found += _named_device(mapping(context["device"]))
+    if "externalIds" in context:
+        found += _named_outside(items(context["externalIds"]))
     return found
 
 
