@@ -167,10 +167,9 @@ def config_of(stage: str) -> StageConfig:
 def deployment_document(config: StageConfig) -> dict[str, Any]:
     """The part of a stage that business rules read, as plain JSON: the `deployment` of configuration.json."""
     sources = [_source_document(source) for source in config.sources]
-    return {
+    document: dict[str, Any] = {
         "sources": sources,
         "identity": with_trust(identity_document(config.identity), sources),
-        "computed": list(config.computed),
         "topics": {name: topic.value for name, topic in config.topics.items()},
         "channels_off": sorted(config.channels_off),
         "prices": {
@@ -179,6 +178,7 @@ def deployment_document(config: StageConfig) -> dict[str, Any]:
         "default_currency": config.default_currency,
         "default_zone": config.default_zone,
     }
+    return document if config.computed == SHIPPED_DEFINITIONS else document | {"computed": list(config.computed)}
 
 
 def _source_document(config: SourceConfig) -> dict[str, Any]:

@@ -1,13 +1,19 @@
 """The deployment's settings as plain JSON values: how the infrastructure writes them and the table keeps them."""
 
+from __future__ import annotations
+
+import json
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from omnicascade.domain.computed_definition import computed_from
 from omnicascade.domain.deployment import DEFAULT_PRICES, Deployment, Price, Source, Topic
 from omnicascade.domain.identity_rules import DEFAULT_RULES
 from omnicascade.domain.identity_rules_json import rules_from
+
+if TYPE_CHECKING:
+    from omnicascade.domain.computed_traits import ComputedTraits
 
 
 def deployment_from(values: Mapping[str, Any]) -> Deployment:
@@ -28,8 +34,16 @@ def deployment_from(values: Mapping[str, Any]) -> Deployment:
         default_currency=values.get("default_currency", standard.default_currency),
         default_zone=values.get("default_zone", standard.default_zone),
         identity=rules_from(values["identity"]) if "identity" in values else DEFAULT_RULES,
-        computed=computed_from(values["computed"]) if "computed" in values else standard.computed,
+        computed=_computed(json.dumps(values["computed"])) if "computed" in values else standard.computed,
     )
+
+
+@lru_cache(maxsize=4)
+def _computed(definitions: str) -> ComputedTraits:
+    """Read once, not with every load of the settings."""
+    from omnicascade.domain.computed_definition import computed_from  # noqa: PLC0415 - who reads sources needs none
+
+    return computed_from(json.loads(definitions))
 
 
 def source_from(values: Mapping[str, Any]) -> Source:
