@@ -1,4 +1,4 @@
-"""The rules of identity as the recorder gets to see them: from the table, once a minute."""
+"""The rules of identity as recorder and projector get to see them: from the table, remembered or read with a batch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from omnicascade.adapters import keys
+from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.rules_memory import RULES_MEMORY, RulesMemory
 from omnicascade.domain.errors import UnavailableError
@@ -64,3 +65,14 @@ def test_rules_too_old_are_not_guessed() -> None:
     assert rules.rules(NOON + timedelta(seconds=59)) == DEFAULT_RULES
     with pytest.raises(UnavailableError):
         rules.rules(NOON + timedelta(minutes=2))
+
+
+def test_settings_are_read_each_time_and_understood_once() -> None:
+    """A changed rule counts with the next batch of the stream; an unchanged one costs no parsing."""
+    table = OneItem({"identity": {"max_merges": 7}})
+    store = DynamoConfigurationStore(cast("Table", table))
+    first = store.deployment()
+    assert store.deployment() is first
+    assert (first.identity.max_merges, table.reads) == (7, 2)
+    table.state = {"identity": {"max_merges": 8}}
+    assert store.deployment().identity.max_merges == 8
