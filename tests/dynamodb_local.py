@@ -80,7 +80,7 @@ class LocalDynamoDB:
         Raises:
             UnavailableHereError: the template was not synthesized.
         """
-        wanted = {"TableName": name, **_of_template()}
+        wanted = {"TableName": name, **table_of_template()}
         if stream:
             wanted["StreamSpecification"] = _stream()
         table = self.client().create_table(**wanted)["TableDescription"]
@@ -138,7 +138,12 @@ def or_skip(*, fetch: bool) -> Generator[LocalDynamoDB]:
 
 
 @cache
-def _of_template() -> Mapping[str, Any]:
+def table_of_template() -> Mapping[str, Any]:
+    """Keys and index of the deployment's table, as `CreateTable` takes them.
+
+    Raises:
+        UnavailableHereError: the template was not synthesized.
+    """
     return {name: _table()[name] for name in _TABLE_PROPERTIES}
 
 

@@ -56,6 +56,7 @@ class _Write:
     Attributes:
         key: of the item to be updated; empty: the item is to be inserted.
         place: tells which item it is about.
+        removes: attributes that the item must not have afterwards.
     """
 
     table: str
@@ -63,6 +64,7 @@ class _Write:
     key: Mapping[str, Any]
     where: Mapping[str, Any]
     place: tuple[str, ...]
+    removes: Sequence[str] = ()
 
 
 def _read(backend: Any, statement: str, parameters: Iterator[Any]) -> _Write | dict[str, Any]:
@@ -83,7 +85,8 @@ def _read(backend: Any, statement: str, parameters: Iterator[Any]) -> _Write | d
         return _failed("ValidationError", "the statement does not name the whole primary key")
     place = (found["table"], *(repr(keyed[name]) for name in names))
     key = {} if insert else {name: where.pop(name) for name in names}
-    return _Write(found["table"], values, key, where, place)
+    removes = [] if insert else re.findall(r"REMOVE \"(\w+)\"", found["removes"])
+    return _Write(found["table"], values, key, where, place, removes)
 
 
 def _carry_out(backend: Any, write: _Write) -> dict[str, Any]:
@@ -113,8 +116,10 @@ def _update(backend: Any, write: _Write) -> None:
     backend.update_item(
         write.table,
         dict(write.key),
-        "SET " + ", ".join(f"#{name} = :{name}" for name in write.values),
-        expression_attribute_names={f"#{name}": name for name in {**write.values, **write.where}},
+        "SET "
+        + ", ".join(f"#{name} = :{name}" for name in write.values)
+        + (" REMOVE " + ", ".join(f"#{name}" for name in write.removes) if write.removes else ""),
+        expression_attribute_names={f"#{name}": name for name in (*write.values, *write.where, *write.removes)},
         expression_attribute_values={f":{name}": value for name, value in write.values.items()}
         | {f":was_{name}": value for name, value in write.where.items()},
         condition_expression=" AND ".join(conditions),
