@@ -54,7 +54,7 @@ def test_each_statement_has_the_outcome_and_the_effect_that_dynamodb_gives_it(
 def test_a_batch_that_is_refused_is_refused_by_both(database: LocalDynamoDB, numbers: Sequence[int]) -> None:
     """Twenty-five statements are the most, no two about one item.
 
-    Only the answers are compared: DynamoDB Local has carried out the first of the two by then. The product sends neither.
+    Only answers are compared: DynamoDB Local has carried out the first of the two by then. The product sends neither.
     """
     batch = [_event(str(number), "0") for number in numbers]
     told = _conversation(database.client(), [batch])
