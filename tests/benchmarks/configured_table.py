@@ -23,8 +23,8 @@ from tests.benchmarks.canned_aws import CannedTable
 CUSTOMER = "customer-of-the-benchmark"
 
 
-def configured_table() -> CannedTable:
-    """The table's items, written by the product's own adapters."""
+def configured_table(*, journeys: bool = True) -> CannedTable:
+    """The table's items, written by the product's own adapters; without `journeys` nobody listens to any event."""
     canned = CannedTable()
     session = botocore.session.Session()
     session.set_credentials("bench", "bench")
@@ -36,6 +36,8 @@ def configured_table() -> CannedTable:
     document["deployment"] = document["deployment"] | {
         "sources": [{"name": "web", "kind": "web", "default_region": "PL", "write_key": WRITE_KEY}]
     }
+    if not journeys:
+        document["journeys"] = []
     workshop = Workshop(store, store, lambda _template: None)
     configure_deployment(document, shelf=store, workshop=workshop, new_key=lambda: "unused")
     _put_customer(DynamoCustomerStore(table))

@@ -116,13 +116,16 @@ _EDGE_ATTRIBUTES: Final = ("pk", "sk", "ord", "e")
 """In the order in which `_edge_item` names them; `ord` is what conditions ask for, all else is one text."""
 
 
+_encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
 def _edge_item(edge: Edge, here: Identifier, there: Identifier) -> Item:
     rest = [edge.a.type, edge.a.value, edge.b.type, edge.b.value, edge.rule, edge.source, edge.trust, edge.period]
     return {
         "pk": text(here.node_id),
         "sk": text(keys.edge_key(there.node_id, edge.place)),
         "ord": text(f"{epoch_ms(edge.at):015d}#{edge.message_id}"),
-        "e": text(json.dumps(rest, separators=(",", ":"), ensure_ascii=False)),
+        "e": text(_encode(rest)),
     }
 
 
