@@ -35,7 +35,7 @@ Exit code: 0 all lines were read, 1 some were bad and left out, 2 stopped.
 
 
 def rebuild(
-    events: Annotated[list[Path], typer.Argument(metavar="EVENTS...", help="Files, folders, or - for standard input.")],
+    events: Annotated[list[Path], typer.Argument(metavar="EVENTS", help="Files, folders, or - for standard input.")],
     *,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The deployment's configuration.json: sources, rules, topics.")
