@@ -38,8 +38,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def run_tests(place: Path, files: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run test files of a copy until one test fails."""
     environment = {**os.environ, "PYTHONPATH": f"{place}:{place / PRODUCT}", "PYTHONDONTWRITEBYTECODE": "1"}
+    options = ["-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-p", "tests.mutation.first_failure"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--tb=line", *files],
+        [sys.executable, "-m", "pytest", *options, "--hypothesis-profile=first-failure", *files],
         cwd=place,
         env={key: value for key, value in environment.items() if not key.startswith("PYTEST_")},
         capture_output=True,
