@@ -127,6 +127,11 @@ def local_dynamodb(*, fetch: bool) -> Generator[LocalDynamoDB]:
         process.wait()
 
 
+def available() -> bool:
+    """Whether the cache has it."""
+    return (_cached() / "DynamoDBLocal.jar").is_file()
+
+
 def or_skip(*, fetch: bool) -> Generator[LocalDynamoDB]:
     """For fixtures: a running one, or a skip that says why there is none."""
     with contextlib.ExitStack() as stack:
