@@ -62,7 +62,7 @@ def read_orders(table: dynamodb.ITable) -> iam.PolicyStatement:
 
 def rewrite_objects(bucket_arn: str, *prefixes: str) -> Sequence[iam.PolicyStatement]:
     """Read and replace objects under some prefixes of a bucket, and delete their older versions for good."""
-    operations = ("GetObject", "PutObject", "DeleteObjectVersion")
+    operations = ("GetObject", "PutObject", "PutObjectTagging", "DeleteObjectVersion")
     condition = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
     return (
         _allow([f"s3:{operation}" for operation in operations], [f"{bucket_arn}/{prefix}*" for prefix in prefixes]),

@@ -8,7 +8,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from omnicascade.contracts import ARCHIVE_PREFIX, ERASURES_PREFIX
+from omnicascade.contracts import AGE_STEP_DAYS, AGE_TAG, ARCHIVE_PREFIX, ERASURES_PREFIX
 
 REBUILDS_PREFIX: Final = "rebuilds/"
 _COLD_AFTER: Final = Duration.days(90)
@@ -55,6 +55,7 @@ class EventArchive(Construct):
                     noncurrent_version_expiration=_OLD_VERSIONS,
                     transitions=_transitions(retention_days),
                 ),
+                *_rewritten(retention_days),
                 s3.LifecycleRule(
                     id="forget-orders",
                     prefix=ERASURES_PREFIX,
@@ -75,6 +76,19 @@ class EventArchive(Construct):
             "One function writes here and nobody reads in normal operation; CloudTrail data events, switched on per "
             "account, tell who read what, without a second bucket full of access logs.",
         )
+
+
+def _rewritten(retention_days: int) -> list[s3.LifecycleRule]:
+    """Objects that an erasure wrote anew end when their events do: S3 would count their age from the rewriting."""
+    return [
+        s3.LifecycleRule(
+            id=f"age-out-rewritten-{age}",
+            prefix=ARCHIVE_PREFIX,
+            tag_filters={AGE_TAG: str(age)},
+            expiration=Duration.days(retention_days - age),
+        )
+        for age in range(AGE_STEP_DAYS, retention_days, AGE_STEP_DAYS)
+    ]
 
 
 def _transitions(retention_days: int) -> list[s3.Transition]:

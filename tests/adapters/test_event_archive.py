@@ -113,10 +113,10 @@ def test_rewriting_leaves_no_version_with_the_person(s3: Any, bucket: str) -> No
     mixed, others = images(event("a", ANN), event("b", BOB)), images(event("c", BOB), first=3)
     (key,), (other,) = archive.store(mixed), archive.store(others)
     archive.store(mixed)
-    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), since=None)
+    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=NOON, since=None)
     assert (done.read, done.rewritten) == (2, 1)
     assert everything(s3, bucket) == {key: [f"{line_of(event('b', BOB))}\n"], other: [f"{line_of(event('c', BOB))}\n"]}
-    again = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), since=None)
+    again = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=NOON, since=None)
     assert (again.read, again.rewritten) == (2, 0)
 
 
@@ -126,7 +126,7 @@ def test_old_versions_go_even_if_the_new_one_was_written_by_a_worker_that_died(s
     (key,) = archive.store(images(event("a", ANN), event("b", BOB)))
     clean = gzip.compress(f"{line_of(event('b', BOB))}\n".encode())
     s3.put_object(Bucket=bucket, Key=key, Body=clean)
-    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), since=None)
+    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=NOON, since=None)
     assert (done.read, done.rewritten) == (1, 0)
     assert everything(s3, bucket) == {key: [f"{line_of(event('b', BOB))}\n"]}
 
@@ -136,7 +136,7 @@ def test_a_deleted_object_leaves_no_version_either(s3: Any, bucket: str) -> None
     archive = S3EventArchive(s3, bucket)
     (key,) = archive.store(images(event("a", ANN)))
     s3.delete_object(Bucket=bucket, Key=key)
-    archive.rewrite(HOUR, lambda line: line_without(line, ERASED), since=None)
+    archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=NOON, since=None)
     assert everything(s3, bucket) == {}
 
 
@@ -145,11 +145,21 @@ def test_a_second_look_reads_only_what_is_new(s3: Any, bucket: str) -> None:
     archive = S3EventArchive(s3, bucket)
     archive.store(images(event("a", ANN), event("z", ANN, at=NOON - timedelta(hours=1))))
     future = datetime.now(UTC) + timedelta(hours=1)
-    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), since=future)
+    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=NOON, since=future)
     assert (done.read, done.rewritten) == (0, 0)
-    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), since=future - timedelta(hours=2))
+    done = archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=NOON, since=future - timedelta(hours=2))
     assert (done.read, done.rewritten) == (1, 1)
     assert len([texts for texts in everything(s3, bucket).values() if "ann@" in texts[0]]) == 1
+
+
+def test_an_object_written_anew_is_as_old_as_its_events(s3: Any, bucket: str) -> None:
+    """It carries their age, by which the bucket lets it go in time; a young one needs no mark."""
+    archive = S3EventArchive(s3, bucket)
+    for days, tags in ((29, []), (95, [{"Key": "age_days", "Value": "90"}])):
+        (key,) = archive.store(images(event("a", ANN), event("b", BOB)))
+        now = NOON + timedelta(days=days)
+        archive.rewrite(HOUR, lambda line: line_without(line, ERASED), now=now, since=None)
+        assert s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] == tags
 
 
 def test_orders_are_kept_for_a_restore(s3: Any, bucket: str) -> None:
@@ -169,7 +179,7 @@ def test_an_archive_that_cannot_be_reached_can_be_tried_again() -> None:
     archive = S3EventArchive(down.client, "bucket")
     for attempt in (
         lambda: archive.store(images(event("a", ANN))),
-        lambda: archive.rewrite(HOUR, lambda line: line, since=None),
+        lambda: archive.rewrite(HOUR, lambda line: line, now=NOON, since=None),
         archive.orders,
     ):
         down.answer(503, "<Error><Code>SlowDown</Code></Error>")

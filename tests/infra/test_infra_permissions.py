@@ -38,7 +38,8 @@ ALLOWED = {
     | CONSUME
     | SEND
     | {"dynamodb:PutItem", "dynamodb:ConditionCheckItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLInsert"}
-    | {"s3:GetObject", "s3:PutObject", "s3:DeleteObjectVersion", "s3:ListBucket", "s3:ListBucketVersions"}
+    | {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObjectVersion"}
+    | {"s3:ListBucket", "s3:ListBucketVersions"}
     | {"secretsmanager:GetSecretValue"},
     Function.CONFIGURE_DEPLOYMENT: {
         "dynamodb:GetItem",

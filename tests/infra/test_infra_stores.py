@@ -1,5 +1,8 @@
 """Where personal data rest: the table, the archive and their key."""
 
+from datetime import timedelta
+
+from omnicascade.adapters.event_archive import age_tag
 from omnicascade.contracts import TIMELINE_INDEX, Function
 from tests.infra.template_reader import TemplateReader
 
@@ -58,13 +61,23 @@ def test_the_archive_is_private_and_ages_out(prod: TemplateReader) -> None:
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    lifecycles = {rule["Prefix"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    lifecycles = {rule["Prefix"]: rule for rule in rules if "TagFilters" not in rule}
     assert {prefix: rule["ExpirationInDays"] for prefix, rule in lifecycles.items()} == {
         "archive/": 400,
         "erasures/": 36,
         "rebuilds/": 30,
     }
     assert all("NoncurrentVersionExpiration" in rule for rule in lifecycles.values())
+
+
+def test_what_an_erasure_writes_anew_ages_out_with_its_events(prod: TemplateReader) -> None:
+    """Whatever age the events have reached, the object has the rest of the retention and no day more."""
+    rules = prod.one("AWS::S3::Bucket")["LifecycleConfiguration"]["Rules"]
+    left = {rule["TagFilters"][0]["Value"]: rule["ExpirationInDays"] for rule in rules if "TagFilters" in rule}
+    for age in (timedelta(days=days) for days in range(30, 400)):
+        assert int(age_tag(age).removeprefix("age_days=")) + left[age_tag(age).removeprefix("age_days=")] == 400
+    assert age_tag(timedelta(days=29)) == ""
 
 
 def test_the_archive_refuses_plain_connections(prod: TemplateReader) -> None:

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from omnicascade.adapters.erasures_queue import decode_order, encode_order
 from omnicascade.adapters.event_store import event_from
-from omnicascade.contracts import ARCHIVE_PREFIX, ERASURES_PREFIX
+from omnicascade.contracts import AGE_STEP_DAYS, AGE_TAG, ARCHIVE_PREFIX, ERASURES_PREFIX
 from omnicascade.domain.erasure import Erasure, erased_until, hour_of, line_without
 from omnicascade.domain.errors import UnavailableError
 from omnicascade.domain.event import Event
@@ -70,20 +70,26 @@ class S3EventArchive:
         return key
 
     def rewrite(
-        self, hour: int, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None], *, since: datetime | None
+        self,
+        hour: int,
+        change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None],
+        *,
+        now: datetime,
+        since: datetime | None,
     ) -> Rewritten:
         """See `ErasableArchive.rewrite`. Cost: a LIST per 1,000 versions, a GET per object, a PUT per changed one.
 
         All older versions in the hour go, whoever wrote over them: a batch delivered again leaves one as well.
         """
         read = rewritten = 0
+        tags = age_tag(now - (_EPOCH + timedelta(hours=hour)))
         obsolete: list[tuple[str, str]] = []
         for key, version, latest, modified in self._call(lambda: list(self._versions(hour_prefix(hour)))):
             if not latest:
                 obsolete.append((key, version))
             elif since is None or modified >= since:
                 read += 1
-                if self._call(lambda key=key: self._rewrite_object(key, change)):
+                if self._call(lambda key=key: self._rewrite_object(key, change, tags)):
                     rewritten += 1
                     obsolete.append((key, version))
         self._call(lambda: self._delete_versions(obsolete))
@@ -102,24 +108,28 @@ class S3EventArchive:
         """See `ErasableArchive.orders`. Cost: one LIST per 1,000, one GET each."""
         return self._call(lambda: [decode_order(self._text(key))[0] for key in self._keys(ERASURES_PREFIX)])
 
-    def _rewrite_object(self, key: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> bool:
+    def _rewrite_object(
+        self, key: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None], tags: str
+    ) -> bool:
         """Write an object anew if a line of it changes; whether it was."""
         body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         before = [json.loads(line) for line in gzip.decompress(body).splitlines()]
         after = [change(line) for line in before]
         if all(new is old for new, old in zip(after, before, strict=True)):
             return False
-        self._put(key, [line for line in after if line is not None])
+        self._put(key, [line for line in after if line is not None], tags)
         return True
 
-    def _put(self, key: str, lines: Sequence[Mapping[str, Any]]) -> None:
+    def _put(self, key: str, lines: Sequence[Mapping[str, Any]], tags: str = "") -> None:
         text = "".join(f"{json.dumps(line, separators=(',', ':'), ensure_ascii=False)}\n" for line in lines)
+        tagged: Any = {"Tagging": tags} if tags else {}
         self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=gzip.compress(text.encode(), mtime=0),
             ContentType="application/x-ndjson",
             ContentEncoding="gzip",
+            **tagged,
         )
 
     def _versions(self, prefix: str) -> Iterator[tuple[str, str, bool, datetime]]:
@@ -166,6 +176,13 @@ class S3EventArchive:
 def hour_prefix(hour: int) -> str:
     """Where the events received in an hour since 1970 lie: `archive/YYYY/MM/DD/HH/`."""
     return f"{PREFIX}{_EPOCH + timedelta(hours=hour):%Y/%m/%d/%H}/"
+
+
+def age_tag(age: timedelta) -> str:
+    """The tag of an object whose events are so old already: by it the bucket expires the object in time, although S3
+    counts its age anew. Whole steps of `AGE_STEP_DAYS`; none for the first."""
+    steps = age.days // AGE_STEP_DAYS
+    return f"{AGE_TAG}={steps * AGE_STEP_DAYS}" if steps > 0 else ""
 
 
 def described(event: Event) -> dict[str, Any]:

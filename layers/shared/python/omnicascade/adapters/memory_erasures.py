@@ -152,9 +152,11 @@ class MemoryArchive:
             if line is not None:
                 self.hours.setdefault(hour_of(event.received_at), []).append(json.dumps(line, ensure_ascii=False))
 
-    def rewrite(self, hour: int, change: Callable[[Line], Line | None], *, since: datetime | None) -> Rewritten:
+    def rewrite(
+        self, hour: int, change: Callable[[Line], Line | None], *, now: datetime, since: datetime | None
+    ) -> Rewritten:
         """See `ErasableArchive.rewrite`; every hour is one object, and always new."""
-        del since
+        del now, since
         before = self.hours.get(hour)
         if before is None:
             return Rewritten()

@@ -212,7 +212,7 @@ class _Job:
         for hour in sorted(self.receipt.work.hours - self.receipt.work.hours_done):
             if self.out_of_time():
                 return self._interrupted()
-            done = self.eraser.archive.rewrite(hour, lambda line: line_without(line, erased), since=since)
+            done = self.eraser.archive.rewrite(hour, lambda line: line_without(line, erased), now=self.now, since=since)
             counts = self.receipt.counts.plus(archive_objects_read=done.read, archive_objects_rewritten=done.rewritten)
             work = self.receipt.work
             self._save(replace(self.receipt, counts=counts, work=replace(work, hours_done=work.hours_done | {hour})))

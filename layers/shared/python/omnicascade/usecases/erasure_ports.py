@@ -111,12 +111,18 @@ class ErasableArchive(Protocol):
     """The archive, as an erasure sees it. All methods raise `UnavailableError` when it cannot be reached."""
 
     def rewrite(
-        self, hour: int, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None], *, since: datetime | None
+        self,
+        hour: int,
+        change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None],
+        *,
+        now: datetime,
+        since: datetime | None,
     ) -> Rewritten:
         """Pass every line of an hour through `change` (None drops it); no older version of any object remains.
 
         Args:
             hour: hours since 1970.
+            now: tells how old the events are, so that an object written anew lives no longer than it would have.
             since: leave objects alone that were written before; None: read all.
         """
         ...
