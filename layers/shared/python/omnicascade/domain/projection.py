@@ -108,53 +108,126 @@ def fold(projection: Projection, events: Iterable[Event], definitions: ComputedT
 
     Events received before an erasure, and what staff said of identifiers, say nothing about the customer.
     """
-    words, seen = TraitWords.of(projection.traits, projection.doubts), dict(projection.seen)
-    consent, blocked = dict(projection.consent), dict(projection.blocked)
-    computed = definitions.current(projection.computed)
-    counters, first, last = projection.counters, projection.first_ms, projection.last_ms
-    folded, counted, erased = projection.folded, counters.events, projection.erased_ms
+    adding = Fold(projection, definitions)
     for event in events:
-        if erased is not None and epoch_ms(event.received_at) <= erased:
-            continue
-        folded += 1
-        if judges_identities(event):
-            continue
-        counted += 1
-        at, source = event.timestamp, event.source
-        at_ms = epoch_ms(at)
-        stamp = Stamp(at_ms, event.message_id)
-        words.add(event, stamp)
-        for identifier in event.identifiers:
-            _see(seen, identifier, at, at, source)
-        if event.name in _SPEAKING:
-            _hear(event, stamp, consent, blocked)
-        elif event.name in _COUNTED:
-            counters = _count(counters, event)
-        definitions.add(computed, event, at_ms)
-        first = at_ms if first is None or at_ms < first else first
-        last = at_ms if last is None or at_ms > last else last
-    return Projection(
-        traits=words.words,
-        seen=_latest_seen(seen),
-        consent=consent,
-        blocked=blocked,
-        counters=Counters(
-            counted,
-            counters.orders,
-            counters.revenue,
-            counters.refunded,
-            counters.first_order,
-            counters.last_order,
-        ),
-        first_ms=first,
-        last_ms=last,
-        linked=projection.linked,
-        folded=folded,
-        erased_ms=erased,
-        doubts=words.doubts,
-        computed=computed,
-        generation=projection.generation,
+        adding.add(event)
+    return adding.done()
+
+
+class Fold:
+    """A projection that events are being added to, one at a time, without making it anew for each of them.
+
+    Args:
+        projection: where it starts; stays as it is.
+        definitions: of the computed traits.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_computed",
+        "_consent",
+        "_counters",
+        "_definitions",
+        "_events",
+        "_first",
+        "_folded",
+        "_last",
+        "_sights",
+        "_started",
+        "_words",
     )
+
+    def __init__(self, projection: Projection, definitions: ComputedTraits = SHIPPED) -> None:
+        self._started, self._definitions = projection, definitions
+        self._words = TraitWords.of(projection.traits, projection.doubts)
+        self._sights: dict[NodeId, _Sight] = {}
+        self._consent, self._blocked = dict(projection.consent), dict(projection.blocked)
+        self._computed = definitions.current(projection.computed) if projection.computed else {}
+        self._counters, self._events = projection.counters, projection.counters.events
+        self._first, self._last = projection.first_ms, projection.last_ms
+        self._folded = projection.folded
+
+    def add(self, event: Event) -> None:
+        """Add an event, which must not have been added before."""
+        erased = self._started.erased_ms
+        if erased is not None and epoch_ms(event.received_at) <= erased:
+            return
+        self._folded += 1
+        if judges_identities(event):
+            return
+        self._events += 1
+        at, at_ms = event.timestamp, epoch_ms(event.timestamp)
+        if self._first is None or at_ms < self._first:
+            self._first = at_ms
+        if self._last is None or at_ms > self._last:
+            self._last = at_ms
+        for identifier in event.identifiers:
+            sight = self._sights.get(identifier.node_id)
+            if sight is None:
+                self._start_sight(identifier, at, event.source)
+            else:
+                sight.extend(at, at, event.source)
+        self._words.add(event, at_ms)
+        if event.name in _SPEAKING:
+            _hear(event, Stamp(at_ms, event.message_id), self._consent, self._blocked)
+        elif event.name in _COUNTED:
+            self._counters = _count(self._counters, event)
+        if self._definitions.definitions:
+            self._definitions.add(self._computed, event, at_ms)
+
+    def _start_sight(self, identifier: Identifier, at: datetime, source: str) -> None:
+        sight = self._sights[identifier.node_id] = _Sight(identifier, at, at, source)
+        known = self._started.seen.get(identifier.node_id)
+        if known:
+            sight.extend(known.first_seen, known.last_seen, known.source)
+
+    def done(self) -> Projection:
+        """What it all adds up to. Nothing can be added afterwards."""
+        started, counters = self._started, self._counters
+        seen = dict(started.seen) if started.seen else {}
+        for node, sight in self._sights.items():
+            seen[node] = sight.known()
+        return Projection(
+            traits=self._words.words,
+            seen=_latest_seen(seen),
+            consent=self._consent,
+            blocked=self._blocked,
+            counters=Counters(
+                self._events,
+                counters.orders,
+                counters.revenue,
+                counters.refunded,
+                counters.first_order,
+                counters.last_order,
+            ),
+            first_ms=self._first,
+            last_ms=self._last,
+            linked=started.linked,
+            folded=self._folded,
+            erased_ms=started.erased_ms,
+            doubts=self._words.doubts,
+            computed=self._computed,
+            generation=started.generation,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Sight:
+    """An identifier with when and where it was seen, while that is being found out."""
+
+    identifier: Identifier
+    first: datetime
+    last: datetime
+    source: str
+
+    def extend(self, first: datetime, last: datetime, source: str) -> None:
+        """Seen from then to then, too; the source is that of the first time."""
+        self.last = last if last > self.last else self.last
+        if first < self.first or (first == self.first and source < self.source):
+            self.first, self.source = first, source
+
+    def known(self) -> KnownIdentifier:
+        return KnownIdentifier(self.identifier, self.first, self.last, self.source)
 
 
 def join(
@@ -176,19 +249,19 @@ def join(
 
     Consent joins to the strictest word: where two nodes disagree on one key, the refusal stands.
     """
-    traits, seen = dict[str, Trait](), dict[NodeId, KnownIdentifier]()
+    traits, sights = dict[str, Trait](), dict[NodeId, _Sight]()
     consent, blocked = dict[str, Said](), dict[str, Blocked]()
     counters, firsts, lasts = Counters(), list[int](), list[int]()
     together = {*members, *projections}
     void = void_events(edges if any(projection.doubts for projection in projections.values()) else ())
     for known in named:
-        _see_known(seen, known)
+        _see(sights, known)
     for node, projection in projections.items():
         for path, trait in standing_traits(projection.traits, projection.doubts, void.get(node, ())).items():
             _keep_latest(traits, path, trait)
         for known in projection.seen.values():
             if not members or known.identifier.node_id in together:
-                _see_known(seen, known)
+                _see(sights, known)
         for key, said in projection.consent.items():
             _keep_strictest(consent, key, said)
         for address, word in projection.blocked.items():
@@ -196,6 +269,7 @@ def join(
         counters = _add(counters, projection.counters)
         firsts += [] if projection.first_ms is None else [projection.first_ms]
         lasts += [] if projection.last_ms is None else [projection.last_ms]
+    seen = {node: sight.known() for node, sight in sights.items()}
     firsts = firsts or [epoch_ms(known.first_seen) for known in seen.values()]
     lasts = lasts or [epoch_ms(known.last_seen) for known in seen.values()]
     if not firsts:
@@ -254,24 +328,13 @@ def _latest_seen(seen: dict[NodeId, KnownIdentifier]) -> Mapping[NodeId, KnownId
     return dict(by_age[:MOST_SEEN])
 
 
-def _see_known(seen: dict[NodeId, KnownIdentifier], known: KnownIdentifier) -> None:
-    _see(seen, known.identifier, known.first_seen, known.last_seen, known.source)
-
-
-def _see(
-    seen: dict[NodeId, KnownIdentifier], identifier: Identifier, first: datetime, last: datetime, source: str
-) -> None:
-    node = identifier.node_id
-    held = seen.get(node)
+def _see(seen: dict[NodeId, _Sight], known: KnownIdentifier) -> None:
+    held = seen.get(known.identifier.node_id)
     if held is None:
-        seen[node] = KnownIdentifier(identifier, first, last, source)
-        return
-    last = max(last, held.last_seen)
-    if (held.first_seen, held.source) <= (first, source):
-        first, source = held.first_seen, held.source
-        if last == held.last_seen:
-            return
-    seen[node] = KnownIdentifier(identifier, first, last, source)
+        held = _Sight(known.identifier, known.first_seen, known.last_seen, known.source)
+        seen[known.identifier.node_id] = held
+    else:
+        held.extend(known.first_seen, known.last_seen, known.source)
 
 
 def _hear(event: Event, stamp: Stamp, consent: dict[str, Said], blocked: dict[str, Blocked]) -> None:

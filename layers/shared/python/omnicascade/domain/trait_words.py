@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple, cast
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import SAME_CALL, STAFF_SOURCE, Edge
+from omnicascade.domain.json_text import mapping
 from omnicascade.domain.moments import from_ms
 from omnicascade.domain.profile import TraitSource
 
@@ -68,15 +69,16 @@ class TraitWords:
         """A copy to add to."""
         return cls(dict(words), {path: dict(several) for path, several in doubts.items()})
 
-    def add(self, event: Event, stamp: Stamp) -> None:
-        """Add what an event says: in its own traits, which count first, and in its context's."""
-        own = event.body.get("traits")
-        if own and isinstance(own, Mapping) and event.type not in _OF_OTHERS:
-            self._say(cast("Mapping[str, Any]", own), "[", event, stamp)
-        context = event.body.get("context")
-        told = cast("Mapping[str, Any]", context).get("traits") if isinstance(context, Mapping) else None
-        if told and isinstance(told, Mapping):
-            self._say(cast("Mapping[str, Any]", told), "[", event, stamp)
+    def add(self, event: Event, at_ms: int) -> None:
+        """Add what an event, which happened then, says: in its own traits, which count first, and in its context's."""
+        own, told = event.body.get("traits"), mapping(event.body.get("context")).get("traits")
+        if not (own or told):
+            return
+        stamp = Stamp(at_ms, event.message_id)
+        if own and event.type not in _OF_OTHERS:
+            self._say(mapping(own), "[", event, stamp)
+        if told:
+            self._say(mapping(told), "[", event, stamp)
 
     def _say(self, traits: Mapping[str, Any], lead: str, event: Event, stamp: Stamp) -> None:
         for name, value in traits.items():
