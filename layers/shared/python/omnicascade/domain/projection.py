@@ -222,7 +222,8 @@ class _Sight:
 
     def extend(self, first: datetime, last: datetime, source: str) -> None:
         """Seen from then to then, too; the source is that of the first time."""
-        self.last = last if last > self.last else self.last
+        if last > self.last:  # noqa: PLR1730 - asked for every event, and `max` is a call
+            self.last = last
         if first < self.first or (first == self.first and source < self.source):
             self.first, self.source = first, source
 
