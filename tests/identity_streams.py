@@ -261,18 +261,32 @@ class Oracle:
 
 
 def _added_up(
-    resolution: Resolution, events: Iterable[Event], names: Mapping[NodeId, str], since: Mapping[NodeId, datetime]
+    resolution: Resolution, events: Collection[Event], names: Mapping[NodeId, str], since: Mapping[NodeId, datetime]
 ) -> Mapping[NodeId, Sum]:
     by_members: defaultdict[frozenset[NodeId], Sum] = defaultdict(Sum)
     sums: dict[NodeId, Sum] = {}
+    never_visitors = _never_visitors(events)
     for node in names:
         members = resolution.component(node).members
         sums[node] = by_members[members]
-        sums[node].identifiers = {names[m]: since[m] for m in members if m in names}
+        shown = {names[m] for m in members if m in names}
+        misread = {f"anonymous_id:{name}" for name in never_visitors if f"user_id:{name}" in shown}
+        sums[node].identifiers = {names[m]: since[m] for m in members if m in names and names[m] not in misread}
     for event in events:
         if event.identifiers:
             _count(sums[event.node_id], event)
     return sums
+
+
+def _never_visitors(events: Collection[Event]) -> set[str]:
+    """Values that only aliases gave, as their previous id."""
+    visitors = {
+        i.value
+        for event in events
+        for i in event.identifiers
+        if i.type == "anonymous_id" and (event.type != "alias" or event.body.get("anonymousId") == i.value)
+    }
+    return {str(event.body.get("previousId")) for event in events if event.type == "alias"} - visitors
 
 
 def _count(total: Sum, event: Event) -> None:

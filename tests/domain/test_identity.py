@@ -238,6 +238,6 @@ def test_an_event_of_one_or_nobody_proposes_nothing() -> None:
 def test_an_alias_is_proposed_for_both_kinds_of_id() -> None:
     """`previousId` has no type: it may be a device or a user."""
     edges = edges_of(event(ANN, Identifier("anonymous_id", "bob"), kind="alias", previousId="bob"))
-    assert [(str(e.b), e.rule) for e in edges] == [("anonymous_id:bob", SAME_CALL), ("user_id:bob", ALIAS)]
+    assert [(str(e.b), e.rule) for e in edges] == [("anonymous_id:bob", ALIAS), ("user_id:bob", ALIAS)]
     assert edges_of(event(ANN, kind="alias", previousId="ann")) == ()
     assert edges_of(event(ANN, kind="alias", previousId="null")) == ()

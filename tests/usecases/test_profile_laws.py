@@ -200,10 +200,12 @@ class Identities(RuleBasedStateMachine):
             found = self.road.find(profile_id)
             assert found is not None
             assert profile_id in found.profile.members
+        told = {i.node_id for event in self.road.accepted if not judges_identities(event) for i in event.identifiers}
         for node in oracle.names:
             found = self.road.find(node)
             assert found is not None
-            self.former.add(NodeId(found.profile.profile_id))
+            profile_id = NodeId(found.profile.profile_id)
+            self.former |= {profile_id} & told  # whom staff alone named is forgotten when they take it back
 
     def teardown(self) -> None:
         """Whatever happened, the laws hold in the end."""

@@ -15,7 +15,7 @@ from typing import Final
 
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId, normalise, parse_identifier
-from omnicascade.domain.identity_rules import DEFAULT_RULES, SESSION, IdentityRules, Trust
+from omnicascade.domain.identity_rules import ANONYMOUS, DEFAULT_RULES, SESSION, USER, IdentityRules, Trust
 from omnicascade.domain.json_text import items, mapping
 from omnicascade.domain.moments import epoch_ms
 
@@ -84,7 +84,12 @@ class Edge:
     @property
     def renames(self) -> bool:
         """Whether it gives a user another name: the two user ids then count as one."""
-        return self.rule == ALIAS and self.a.type == self.b.type
+        return self.rule == ALIAS and self.a.type == self.b.type == USER
+
+    @property
+    def names_both(self) -> bool:
+        """Whether its event named both ends; an alias names its `previousId`, but not as a user."""
+        return self.rule == SAME_CALL or (self.rule == ALIAS and self.b.type != USER)
 
     def outranks(self, held: Edge) -> bool:
         """Whether this one is kept instead of another at its place: the earliest event, the latest word by hand."""
@@ -139,7 +144,7 @@ def edges_of(event: Event, rules: IdentityRules = DEFAULT_RULES) -> tuple[Edge, 
     """The proposals of one event: its strongest identifier with each of the others.
 
     An alias names its `previousId` without a type. It is read as an anonymous id (among the event's identifiers), and
-    proposed as a user id besides.
+    proposed as a user id besides; both proposals say that they are an alias's.
     """
     if not event.identifiers:
         return ()
@@ -154,12 +159,12 @@ def edges_of(event: Event, rules: IdentityRules = DEFAULT_RULES) -> tuple[Edge, 
         period = rules.period((strongest.type, other.type), event.timestamp)
         return Edge(strongest, other, event.timestamp, event.message_id, rule, event.source, trust, period)
 
-    edges = [proposal(other, SAME_CALL) for other in others]
-    if event.type == "alias":
-        previous = normalise("user_id", event.body.get("previousId"), None, rules)
-        if previous and previous != strongest:
-            edges.append(proposal(previous, ALIAS))
-    return tuple(edges)
+    if event.type != "alias" or strongest.type != USER:
+        return tuple(proposal(other, SAME_CALL) for other in others)
+    visitor, user = (normalise(kind, event.body.get("previousId"), None, rules) for kind in (ANONYMOUS, USER))
+    own = normalise(ANONYMOUS, event.body.get("anonymousId"), None, rules)
+    edges = [proposal(other, ALIAS if other == visitor != own else SAME_CALL) for other in others]
+    return tuple([*edges, proposal(user, ALIAS)] if user and user != strongest else edges)
 
 
 def judges_identities(event: Event) -> bool:
@@ -395,7 +400,7 @@ def _kept_apart(left: _Group, right: _Group, apart: Mapping[NodeId, Collection[N
 def _refusal(
     left: _Group, right: _Group, edge: Edge, rules: IdentityRules, known_since: Mapping[NodeId, datetime]
 ) -> Refusal | None:
-    if edge.rule == ALIAS:
+    if edge.rule == ALIAS and edge.b.type == USER:
         known = [n for n in (edge.a.node_id, edge.b.node_id) if n in known_since and known_since[n] < edge.at]
         if len(known) == 2:
             return Refusal(edge, "known_users", "two users known before are never joined by an alias")

@@ -18,6 +18,7 @@ PRIORITIES: Final = ("user_id", "email", "phone")
 """Strongest first; a type not named here ranks below them, and `WEAK` types rank last (Segment Unify's order)."""
 
 PUSH_TOKEN_TYPES: Final = ("ios.push_token", "android.push_token")
+USER: Final = "user_id"
 ANONYMOUS: Final = "anonymous_id"
 SESSION: Final = "session_id"
 """One session on a shared device: `<source>/<anonymous id>/<context.sessionId>`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from omnicascade.domain.computed_shipped import SHIPPED
 from omnicascade.domain.computed_traits import ComputedTraits
-from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Resolution
-from omnicascade.domain.identity_rules import IdentityRules
+from omnicascade.domain.identity_rules import ANONYMOUS, USER, IdentityRules
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
 from omnicascade.usecases.store_ports import Head, HeadReader, Slot
@@ -91,7 +91,24 @@ def customer_of(
     """
     edges = [*component.accepted, *(refusal.edge for refusal in component.refused)]
     profile = join(projections, component.members, _named(edges, component.members), edges, definitions)
-    return None if profile is None else Customer(profile, component, projections, slots)
+    if profile is None:
+        return None
+    shown = _without_misread(profile.identifiers, edges, projections)
+    return Customer(replace(profile, identifiers=shown), component, projections, slots)
+
+
+def _without_misread(
+    identifiers: Sequence[KnownIdentifier], edges: Sequence[Edge], projections: Mapping[NodeId, Projection]
+) -> tuple[KnownIdentifier, ...]:
+    """Leave out anonymous ids that nobody used: an alias's `previousId` that turns out to be the name of a user."""
+    users = {known.identifier.value for known in identifiers if known.identifier.type == USER}
+    used = {end for edge in edges if edge.rule == SAME_CALL for end in (edge.a, edge.b)}
+
+    def misread(identifier: Identifier) -> bool:
+        twin = identifier.type == ANONYMOUS and identifier.value in users
+        return twin and identifier not in used and identifier.node_id not in projections
+
+    return tuple(known for known in identifiers if not misread(known.identifier))
 
 
 def known_since(projections: Iterable[Projection], edges: Iterable[Edge]) -> Mapping[NodeId, datetime]:
@@ -107,7 +124,7 @@ def known_since(projections: Iterable[Projection], edges: Iterable[Edge]) -> Map
         for node, identifier in projection.seen.items():
             name(node, identifier.first_seen)
     for edge in edges:
-        if edge.rule == SAME_CALL:
+        if edge.names_both:
             name(edge.a.node_id, edge.at)
             name(edge.b.node_id, edge.at)
     return known
@@ -118,7 +135,7 @@ def _named(edges: Iterable[Edge], members: Collection[NodeId]) -> list[KnownIden
     return [
         KnownIdentifier(end, edge.at, edge.at, edge.source)
         for edge in edges
-        if edge.rule in (SAME_CALL, INCLUDE)
+        if edge.names_both or edge.rule == INCLUDE
         for end in (edge.a, edge.b)
         if end.node_id in members
     ]
