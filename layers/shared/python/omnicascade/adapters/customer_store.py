@@ -10,6 +10,7 @@ from typing import Final
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Statement, Table, insert_statement, number, text
+from omnicascade.adapters.warm_memory import LONGEST_REMEMBERED, WarmMemory
 from omnicascade.domain.event import MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import Edge
@@ -25,8 +26,14 @@ _PAGE: Final = MOST_PARTNERS + 100
 class DynamoCustomerStore:
     """`CustomerStore` on the table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, remembered: int = 0) -> None:
+        """Args: remembered is how many projections this process remembers as it wrote them last.
+
+        They answer a read that need not be consistent. One that somebody else has written since has another watermark,
+        so that a change of it does not hold, and the consistent read that follows asks the table.
+        """
         self._table = table
+        self._written = WarmMemory[NodeId, StoredProjection](remembered)
         self._insert_edge = insert_statement(table.name, *_EDGE_ATTRIBUTES)
         self._insert_projection = insert_statement(table.name, "pk", "seq", "state", sk=keys.PROJECTION)
         self._update_projection = (
@@ -63,11 +70,14 @@ class DynamoCustomerStore:
 
     def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
         """See `CustomerStore.projections`. Cost: one request per 100, 0.5 or 1 read unit per 4 KB of each."""
-        items = self._table.get_many([(node, keys.PROJECTION) for node in nodes], consistent=consistent)
-        return {
-            NodeId(item["pk"]["S"]): StoredProjection(load_projection(item["state"]["S"]), item["seq"]["S"])
-            for item in items
-        }
+        found: dict[NodeId, StoredProjection] = {}
+        if not consistent:
+            found = {node: held for node in nodes if (held := self._written.get(node))}
+        unknown = [(node, keys.PROJECTION) for node in nodes if node not in found]
+        for item in self._table.get_many(unknown, consistent=consistent):
+            projection = load_projection(item["state"]["S"])
+            found[NodeId(item["pk"]["S"])] = StoredProjection(projection, item["seq"]["S"])
+        return found
 
     def propose(self, edges: Collection[Edge]) -> None:
         """See `CustomerStore.propose`. Cost: 2 write units an edge, 4 where another one is at its place.
@@ -101,15 +111,22 @@ class DynamoCustomerStore:
 
     def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
         """See `CustomerStore.save_projections`. Cost: 1 write unit per KB of each, one request per 25."""
-        done = self._table.execute_all([self._projection_statement(change) for change in changes])
-        return frozenset(change.node for change, saved in zip(changes, done, strict=True) if not saved)
+        self._written.forget(change.node for change in changes)
+        texts = [dump_projection(change.projection) for change in changes]
+        statements = [self._projection_statement(*written) for written in zip(changes, texts, strict=True)]
+        stale: set[NodeId] = set()
+        for change, state, done in zip(changes, texts, self._table.execute_all(statements), strict=True):
+            if not done:
+                stale.add(change.node)
+            elif len(state) <= LONGEST_REMEMBERED:
+                self._written.keep(change.node, StoredProjection(change.projection, change.watermark))
+        return frozenset(stale)
 
-    def _projection_statement(self, change: ProjectionChange) -> Statement:
+    def _projection_statement(self, change: ProjectionChange, state: str) -> Statement:
         node, seq = text(change.node), text(change.watermark)
-        state = text(dump_projection(change.projection))
         if not change.previous:
-            return self._insert_projection, [node, seq, state]
-        return self._update_projection, [seq, state, node, text(change.previous)]
+            return self._insert_projection, [node, seq, text(state)]
+        return self._update_projection, [seq, text(state), node, text(change.previous)]
 
 
 _EDGE_ATTRIBUTES: Final = ("pk", "sk", "ord", "e")

@@ -11,6 +11,7 @@ from typing import Final
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, insert_statement, number, text
+from omnicascade.adapters.warm_memory import WarmMemory
 from omnicascade.contracts import EVENT_KEY_PREFIX, TIMELINE_INDEX
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
@@ -21,17 +22,27 @@ from omnicascade.usecases.store_ports import Page
 class DynamoEventStore:
     """`EventStore` on the table."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, remembered: int = 0) -> None:
+        """Args: remembered is how many events this process remembers to have stored, to which adding costs nothing.
+
+        Such an event stays added even when it was deleted since: what was erased does not come back by a repetition.
+        """
         self._table = table
         self._insert = insert_statement(table.name, *_ATTRIBUTES)
+        self._stored = WarmMemory[tuple[str, str], bool](remembered)
 
     def add(self, event: Event) -> bool:
         """See `EventStore.add`. Cost: 1 write unit per KB, and 1 for its place in the timeline."""
-        try:
-            self._table.put(event_item(event), "attribute_not_exists(pk)")
-        except ConditionFailedError:
+        place = event.node_id, keys.event_key(event.message_id)
+        if place in self._stored:
             return False
-        return True
+        new = True
+        try:
+            self._table.put(_item(event, *place), "attribute_not_exists(pk)")
+        except ConditionFailedError:
+            new = False
+        self._stored.keep(place, value=True)
+        return new
 
     def add_all(self, events: Sequence[Event]) -> int:
         """See `EventStore.add_all`. Cost: write units as for `add`, one request per 25."""
@@ -39,10 +50,14 @@ class DynamoEventStore:
             return int(self.add(events[0]))
         items: dict[tuple[str, str], list[Item]] = {}
         for event in events:
-            node, sk = event.node_id, keys.event_key(event.message_id)
-            if (node, sk) not in items:  # of two with one id the first counts, as with two calls of `add`
-                items[node, sk] = list(_item(event, node, sk).values())
-        return sum(self._table.execute_all([(self._insert, item) for item in items.values()]))
+            node, sk = place = event.node_id, keys.event_key(event.message_id)
+            # Of two with one id the first counts, as with two calls of `add`.
+            if place not in items and place not in self._stored:
+                items[place] = list(_item(event, node, sk).values())
+        new = sum(self._table.execute_all([(self._insert, item) for item in items.values()]))
+        for place in items:
+            self._stored.keep(place, value=True)
+        return new
 
     def remove(self, events: Collection[Event]) -> None:
         """See `EventStore.remove`. Cost: as for writing each."""

@@ -125,8 +125,11 @@ class _Folding:
         for attempt in range(ATTEMPTS):
             held = self.customers.projections(left.keys(), consistent=attempt > 0)
             changes = [self._change(node, own, held.get(node, _NOTHING)) for node, own in left.items()]
-            stale = self._store([change for change in changes if change])
-            left = {node: left[node] for node in stale}
+            again = self._store([change for change in changes if change])
+            if attempt == 0:
+                # No write shows whether what was read of these is still so, such as that nobody erased them since.
+                again |= {node for node, change in zip(left, changes, strict=True) if change is None}
+            left = {node: left[node] for node in left if node in again}
             if not left:
                 self._remove_overtaken(by_node)
                 return

@@ -11,6 +11,7 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore, event_from
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.step_functions import StepFunctionsTimer
+from omnicascade.adapters.warm_memory import PROJECTIONS_REMEMBERED
 from omnicascade.settings import Settings
 from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
@@ -24,7 +25,7 @@ class Projector:
 
     def __init__(self, settings: Settings) -> None:
         table = Table(client("dynamodb"), settings.table)
-        self._customers = DynamoCustomerStore(table)
+        self._customers = DynamoCustomerStore(table, remembered=PROJECTIONS_REMEMBERED)
         self._events = DynamoEventStore(table)
         self._runs = DynamoRunStore(table)
         self._configuration = DynamoConfigurationStore(table)

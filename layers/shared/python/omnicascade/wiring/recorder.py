@@ -7,6 +7,7 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.events_queue import decode
 from omnicascade.adapters.rules_memory import RulesMemory
+from omnicascade.adapters.warm_memory import EVENTS_REMEMBERED
 from omnicascade.domain.errors import OmnicascadeError
 from omnicascade.domain.event import Event
 from omnicascade.settings import Settings
@@ -23,7 +24,7 @@ class Recorder:
 
     def __init__(self, settings: Settings) -> None:
         table = Table(client("dynamodb"), settings.table)
-        self._events = DynamoEventStore(table)
+        self._events = DynamoEventStore(table, remembered=EVENTS_REMEMBERED)
         self._rules = RulesMemory(table)
 
     def __call__(self, bodies: Sequence[str]) -> Mapping[int, Exception]:
