@@ -58,6 +58,17 @@ class TemplateReader:
         """The actions a function's role allows."""
         return {action for statement in self.statements(name) for action in listed(statement["Action"])}
 
+    def machine(self, name: str) -> Json:
+        """Properties of the state machine of this name, for example `journeys`."""
+        wanted = f"omnicascade-{self.stage}-{name}"
+        machines = self.of_type("AWS::StepFunctions::StateMachine").values()
+        return next(machine for machine in machines if machine["StateMachineName"] == wanted)
+
+    def machine_statements(self, name: str) -> list[Json]:
+        """Everything a state machine's role allows."""
+        role = self.of_type("AWS::IAM::Role")[self.machine(name)["RoleArn"]["Fn::GetAtt"][0]]
+        return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
     def mappings(self, name: Function) -> list[Json]:
         """The event source mappings of a function."""
         target = {"Fn::GetAtt": [self.function_id(name), "Arn"]}

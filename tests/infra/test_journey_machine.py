@@ -7,6 +7,7 @@ import pytest
 from jsonata import Jsonata
 
 from infra.journey_definition import FALLBACK_WAIT_S, FORESEEN_WAIT, machine_definition
+from infra.rebuild_definition import rebuild_definition
 from omnicascade.contracts import RUN_FINISHED_ERROR, Env, Function
 from tests.infra.template_reader import TemplateReader, walk
 
@@ -76,7 +77,7 @@ def test_there_is_one_task_state_and_it_loops() -> None:
 
 def test_the_deployed_definition_is_this_one_and_calls_the_sender(prod: TemplateReader) -> None:
     """With the sender's ARN filled in, the template holds the definition, in JSONata throughout."""
-    join = prod.one("AWS::StepFunctions::StateMachine")["DefinitionString"]["Fn::Join"]
+    join = prod.machine("journeys")["DefinitionString"]["Fn::Join"]
     sender = {"Fn::GetAtt": [prod.function_id(Function.SEND_NEXT_MESSAGE), "Arn"]}
     assert sender in join[1]
     text = "".join("arn:sender" if part == sender else part for part in join[1])
@@ -86,7 +87,7 @@ def test_the_deployed_definition_is_this_one_and_calls_the_sender(prod: Template
 
 def test_functions_know_the_machine_by_the_name_it_has(prod: TemplateReader) -> None:
     """The ARN they are told is made of the machine's fixed name."""
-    machine = prod.one("AWS::StepFunctions::StateMachine")
+    machine = prod.machine("journeys")
     for name in (Function.PROJECT_PROFILES, Function.SEND_NEXT_MESSAGE, Function.SERVE_STAFF_API):
         arn = prod.function(name)["Environment"]["Variables"][Env.STATE_MACHINE_ARN.value]
         assert arn["Fn::Join"][1][-1] == f":stateMachine:{machine['StateMachineName']}"
@@ -94,10 +95,7 @@ def test_functions_know_the_machine_by_the_name_it_has(prod: TemplateReader) -> 
 
 def test_the_machine_may_call_the_sender_and_nothing_else_of_ours(prod: TemplateReader) -> None:
     """Besides log delivery and tracing its role has one action on one function."""
-    machine = prod.one("AWS::StepFunctions::StateMachine")
-    role = prod.of_type("AWS::IAM::Role")[machine["RoleArn"]["Fn::GetAtt"][0]]
-    statements = [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
-    call, watch = statements
+    call, watch = prod.machine_statements("journeys")
     assert call["Action"] == "lambda:InvokeFunction"
     assert call["Resource"] == {"Fn::GetAtt": [prod.function_id(Function.SEND_NEXT_MESSAGE), "Arn"]}
     assert {action.partition(":")[0] for action in watch["Action"]} == {"logs", "xray"}
@@ -105,11 +103,16 @@ def test_the_machine_may_call_the_sender_and_nothing_else_of_ours(prod: Template
 
 def test_logs_hold_errors_and_no_customer(prod: TemplateReader) -> None:
     """Execution data, which name customers, stay out of the logs."""
-    logging = prod.one("AWS::StepFunctions::StateMachine")["LoggingConfiguration"]
+    logging = prod.machine("journeys")["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ERROR", False)
 
 
-def test_no_jsonpath_is_left(prod: TemplateReader) -> None:
-    """No field of the other query language is in the definition, where it would be refused at deployment."""
-    fields = {key for key, _ in walk(machine_definition("arn"))}
+@pytest.mark.parametrize(
+    "definition",
+    [machine_definition("arn"), rebuild_definition(function_arn="arn", bucket="bucket", reports_prefix="rebuilds/")],
+    ids=["journeys", "rebuild"],
+)
+def test_no_jsonpath_is_left(definition: dict[str, Any]) -> None:
+    """No field of the other query language is in a definition, where it would be refused at deployment."""
+    fields = {key for key, _ in walk(definition)}
     assert not fields & {"Parameters", "ResultPath", "InputPath", "OutputPath", "ResultSelector", "TimeoutSecondsPath"}

@@ -3,24 +3,18 @@
 import json
 
 from omnicascade.contracts import Function
-from tests.infra.template_reader import TemplateReader, listed, walk
-
-
-def machines(reader: TemplateReader) -> dict[str, dict[str, object]]:
-    found = [r["Properties"] for r in reader.of_type("AWS::StepFunctions::StateMachine").values()]
-    return {str(machine["StateMachineName"]): machine for machine in found}
+from tests.infra.template_reader import TemplateReader, listed
 
 
 def test_there_are_two_machines(prod: TemplateReader) -> None:
     """One for journeys, one for rebuilds, told apart by name."""
-    assert set(machines(prod)) == {"omnicascade-prod-journeys", "omnicascade-prod-rebuild"}
+    names = {machine["StateMachineName"] for machine in prod.of_type("AWS::StepFunctions::StateMachine").values()}
+    assert names == {"omnicascade-prod-journeys", "omnicascade-prod-rebuild"}
 
 
 def test_the_rebuild_may_do_what_a_distributed_map_needs(prod: TemplateReader) -> None:
     """Start and follow its own children, list and read the archive, write results; no table, no other function."""
-    machine = machines(prod)["omnicascade-prod-rebuild"]
-    role = prod.template["Resources"][machine["RoleArn"]["Fn::GetAtt"][0]]["Properties"]  # type: ignore[index]
-    statements = [s for policy in role["Policies"] for s in policy["PolicyDocument"]["Statement"]]
+    statements = prod.machine_statements("rebuild")
     actions = {action for s in statements for action in listed(s["Action"])}
     assert {action for action in actions if not action.startswith(("logs:", "xray:"))} == {
         "lambda:InvokeFunction",
@@ -32,9 +26,9 @@ def test_the_rebuild_may_do_what_a_distributed_map_needs(prod: TemplateReader) -
         "s3:GetObject",
         "s3:PutObject",
     }
-    (invoked,) = [s["Resource"] for s in statements if listed(s["Action"]) == ["lambda:InvokeFunction"]]
-    assert "RebuildProfiles" in json.dumps(invoked)
-    (written,) = [s["Resource"] for s in statements if listed(s["Action"]) == ["s3:PutObject"]]
+    (invoked,) = [s["Resource"] for s in statements if s["Action"] == "lambda:InvokeFunction"]
+    assert invoked == {"Fn::GetAtt": [prod.function_id(Function.REBUILD_PROFILES), "Arn"]}
+    (written,) = [s["Resource"] for s in statements if s["Action"] == "s3:PutObject"]
     assert "/rebuilds/*" in json.dumps(written)
 
 
@@ -45,6 +39,8 @@ def test_a_worker_has_time_for_a_batch(prod: TemplateReader) -> None:
 
 def test_reports_and_results_stay_out_of_the_archive(prod: TemplateReader) -> None:
     """What a rebuild writes is never read as an archived event."""
-    text = "".join(part for part in walk(machines(prod)["omnicascade-prod-rebuild"]) if isinstance(part, str))
-    assert "rebuilds/results" in text
-    assert '"Prefix": "{% $plan.prefix %}"' in text
+    parts = prod.machine("rebuild")["DefinitionString"]["Fn::Join"][1]
+    definition = json.loads("".join(part if isinstance(part, str) else "reference" for part in parts))
+    visit = definition["States"]["VisitArchive"]
+    assert visit["ResultWriter"]["Arguments"]["Prefix"] == "rebuilds/results"
+    assert visit["ItemReader"]["Arguments"]["Prefix"] == "{% $plan.prefix %}"
