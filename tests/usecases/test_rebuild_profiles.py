@@ -1,6 +1,7 @@
 """A rebuild from events alone gives what the online road gives, and tells what other rules would change."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from omnicascade.domain.computed_shipped import SHIPPED
+from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.identifiers import Identifier, NodeId
@@ -30,8 +33,10 @@ def decided(component: Component) -> tuple[object, ...]:
     return (component.members, component.merges, set(component.accepted), refused, component.by_hand)
 
 
-def rebuilt(posted: Iterable[Posted], rules: IdentityRules = DEFAULT_RULES) -> Rebuilt:
-    rebuild = ProfileRebuild(rules)
+def rebuilt(
+    posted: Iterable[Posted], rules: IdentityRules = DEFAULT_RULES, definitions: ComputedTraits = SHIPPED
+) -> Rebuilt:
+    rebuild = ProfileRebuild(rules, definitions)
     for one in posted:
         rebuild.add(one.call, one.source, RECEIVED)
     return rebuild.done()
@@ -80,21 +85,37 @@ def test_a_rebuild_is_what_the_online_road_gives(named: str, seed: int) -> None:
 @settings(max_examples=25, deadline=None)
 @given(seed=SEEDS)
 def test_neither_order_nor_repetition_matters(seed: int) -> None:
-    """The same events, shuffled and some of them twice, folded in small portions, give the same customers."""
+    """The same events, shuffled and some of them twice, read with a short memory, give the same customers."""
     random = Random(seed)
     posted = stream_of(random)
     shuffled = [*posted, *posted[:3]]
     random.shuffle(shuffled)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuild_profiles, "HELD_EVENTS", 3)
-        portions = rebuilt(shuffled)
+        patch.setattr(rebuild_profiles, "REMEMBERED_SPELLINGS", 3)
+        forgetful = rebuilt(shuffled)
     at_once = rebuilt(posted)
-    assert [c.profile for c in portions.customers()] == [c.profile for c in at_once.customers()]
-    lines = [line for each in portions.components() if (line := portions.digest_line(each))]
+    assert [c.profile for c in forgetful.customers()] == [c.profile for c in at_once.customers()]
+    lines = [line for each in forgetful.components() if (line := forgetful.digest_line(each))]
     assert lines == [profile_line(customer.profile) for customer in at_once.customers()]
     assert (
-        portions.summary(0, 0).events == at_once.summary(0, 0).events == len({one.call["messageId"] for one in posted})
+        forgetful.summary(0, 0).events == at_once.summary(0, 0).events == len({one.call["messageId"] for one in posted})
     )
+
+
+@pytest.mark.parametrize("named", RULES)
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS)
+def test_counting_like_events_together_changes_nothing(named: str, seed: int) -> None:
+    """Without computed traits, which need each event, the same profiles come out, but for the computed traits."""
+    random = Random(seed)
+    posted, rules = stream_of(random), RULES[named]
+    shuffled = [*posted, *random.sample(posted, min(3, len(posted)))]
+    random.shuffle(shuffled)
+    each, together = rebuilt(posted, rules), rebuilt(shuffled, rules, ComputedTraits())
+    assert [replace(c.profile, computed={}) for c in each.customers()] == [c.profile for c in together.customers()]
+    assert [decided(c.component) for c in each.customers()] == [decided(c.component) for c in together.customers()]
+    folded = {node: replace(projection, computed={}) for node, projection in each.projections.items()}
+    assert folded == together.projections
 
 
 @settings(max_examples=25, deadline=None)

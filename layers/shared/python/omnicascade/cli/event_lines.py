@@ -38,6 +38,7 @@ _EVERY: Final = 5_000
 """Lines between two reports of progress."""
 
 _KINDS: Final = frozenset(INTAKE_CALLS)
+_OBJECTS: Final = ("context", "traits", "properties")
 _OWN_TIME: Final = frozenset({"sentAt", "originalTimestamp", "user_id", "anonymous_id", "action"})
 """Names in a plain call that only the intake's own reading does justice to."""
 
@@ -237,8 +238,8 @@ def _fault(call: Mapping[str, object]) -> str | None:
     message_id = call.get("messageId")
     if type(message_id) is not str or not message_id:
         return "`messageId` must be a text that is not empty"
-    for name in ("context", "traits", "properties"):
-        if type(call.get(name)) not in (dict, type(None)):
+    for name in _OBJECTS:
+        if name in call and type(call[name]) is not dict and call[name] is not None:
             return f"`{name}` must be an object"
     if kind == "track" and type(call.get("event")) is not str:
         return "a track call needs `event`"

@@ -39,7 +39,7 @@ class Sources:
         source = self.known.get(name)
         if source is None:
             self.unknown[name] += 1
-            source = self._plain.setdefault(name, Source(name, "server"))
+            source = self._plain.get(name) or self._plain.setdefault(name, Source(name, "server"))
         return source
 
 

@@ -37,6 +37,10 @@ class Identifier:
         """Keep the node: whoever reads an identifier asks for it again and again."""
         object.__setattr__(self, "node_id", _node_id(self.type, self.value))
 
+    def __hash__(self) -> int:
+        """The node's, which is a text and so knows its own."""
+        return hash(self.node_id)
+
     def __str__(self) -> str:
         """The form used in URLs and explanations: `type:value`."""
         return f"{self.type}:{self.value}"
@@ -148,9 +152,15 @@ type Spelling = Callable[[Named, str | None, IdentityRules], tuple[Identifier, .
 """`spelled`, or something that remembers what it answered."""
 
 
-def spelled(named: Named, region: str | None, rules: IdentityRules) -> tuple[Identifier, ...]:
+type Normalising = Callable[[str, object, str | None, IdentityRules], Identifier | None]
+"""`normalise`, or something that remembers what it answered."""
+
+
+def spelled(
+    named: Named, region: str | None, rules: IdentityRules, normalising: Normalising = normalise
+) -> tuple[Identifier, ...]:
     """The identifiers that some values are, strongest first, each once; values that identify nobody are left out."""
-    found = [identifier for kind, value in named if (identifier := normalise(kind, value, region, rules))]
+    found = [identifier for kind, value in named if (identifier := normalising(kind, value, region, rules))]
     return _ordered(found, rules) if len(found) > 1 else tuple(found)
 
 
@@ -177,11 +187,11 @@ def identifiers_of(
         rules: what is blocked, and which types are strong.
         spelling: how values are normalised and put in order.
     """
-    found = spelling(tuple(_named(call)), source.default_region, rules)
+    found = spelling(named_in(call), source.default_region, rules)
     if call.get("type") == "alias":
         previous = normalise(ANONYMOUS, call.get("previousId"), None, rules)
         user = normalise("user_id", call.get("userId"), None, rules)
-        if previous and not (user and user.value == previous.value):  # an alias of itself says nothing
+        if previous and user and user.value != previous.value:  # an alias of nobody, or of itself, says nothing
             found = _ordered((*found, previous), rules)
     if source.shared_device:
         found = _ordered(_of_shared_device(list(found), _session(call, source, rules)), rules)
@@ -191,22 +201,27 @@ def identifiers_of(
     return found[:MOST_PER_CALL]
 
 
-def _named(call: Mapping[str, object]) -> list[tuple[str, object]]:
+def named_in(call: Mapping[str, object]) -> Named:
+    """The values of a call that may be identifiers, as they were sent, in a fixed order; an alias's apart."""
     found: list[tuple[str, object]] = []
     if "userId" in call:
         found.append(("user_id", call["userId"]))
     if "anonymousId" in call:
         found.append((ANONYMOUS, call["anonymousId"]))
+    if "traits" in call:
+        found += _named_in_traits(mapping(call["traits"]))
     context = mapping(call.get("context"))
-    for told in (call, context):
-        if "traits" in told:
-            traits = mapping(told["traits"])
-            found += [(kind, traits[kind]) for kind in ("email", "phone") if kind in traits]
+    if "traits" in context:
+        found += _named_in_traits(mapping(context["traits"]))
     if "device" in context:
         found += _named_device(mapping(context["device"]))
     if "externalIds" in context:
         found += _named_outside(items(context["externalIds"]))
-    return found
+    return tuple(found)
+
+
+def _named_in_traits(traits: Mapping[str, object]) -> list[tuple[str, object]]:
+    return [(kind, traits[kind]) for kind in ("email", "phone") if kind in traits]
 
 
 def _named_device(device: Mapping[str, object]) -> list[tuple[str, object]]:

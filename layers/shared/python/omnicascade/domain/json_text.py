@@ -56,6 +56,8 @@ def mapping(value: object) -> Mapping[str, Any]:
     """The value if it is a JSON object, else an empty one."""
     if type(value) is dict:  # asked often, of parsed JSON nearly always, and quicker than what an abstract class asks
         return cast("Mapping[str, Any]", value)
+    if value is None:
+        return {}
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 

@@ -7,7 +7,7 @@ once (the stream's watermark).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +40,10 @@ _SPEAKING: Final = frozenset({SUBSCRIBED, UNSUBSCRIBED, EMAIL_BOUNCED, EMAIL_MAR
 """Events that say something of consent or of an address."""
 
 _COUNTED: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED})
+
+TELLING: Final = _SPEAKING | _COUNTED
+"""Names of events that say more than who was there, when, with which traits. Of all others those that name the same
+identifiers add up to how many they were, the first and the last (see `Fold.see`)."""
 
 MOST_SEEN: Final = 64
 """Identifiers that one projection remembers with their times, latest first, so that an item stays small whoever shares
@@ -152,21 +156,11 @@ class Fold:
         erased = self._started.erased_ms
         if erased is not None and epoch_ms(event.received_at) <= erased:
             return
-        self._folded += 1
         if judges_identities(event):
+            self._folded += 1
             return
-        self._events += 1
         at, at_ms = event.timestamp, epoch_ms(event.timestamp)
-        if self._first is None or at_ms < self._first:
-            self._first = at_ms
-        if self._last is None or at_ms > self._last:
-            self._last = at_ms
-        for identifier in event.identifiers:
-            sight = self._sights.get(identifier.node_id)
-            if sight is None:
-                self._start_sight(identifier, at, event.source)
-            else:
-                sight.extend(at, at, event.source)
+        self.see(event.identifiers, event.source, 1, (at, at_ms), (at, at_ms))
         self._words.add(event, at_ms)
         if event.name in _SPEAKING:
             _hear(event, Stamp(at_ms, event.message_id), self._consent, self._blocked)
@@ -175,11 +169,45 @@ class Fold:
         if self._definitions.definitions:
             self._definitions.add(self._computed, event, at_ms)
 
-    def _start_sight(self, identifier: Identifier, at: datetime, source: str) -> None:
-        sight = self._sights[identifier.node_id] = _Sight(identifier, at, at, source)
-        known = self._started.seen.get(identifier.node_id)
-        if known:
-            sight.extend(known.first_seen, known.last_seen, known.source)
+    def see(
+        self,
+        identifiers: Sequence[Identifier],
+        source: str,
+        times: int,
+        first: tuple[datetime, int],
+        last: tuple[datetime, int],
+    ) -> None:
+        """Add events of one source that name these identifiers and tell nothing else.
+
+        Args:
+            identifiers: strongest first.
+            source: its name.
+            times: how many events.
+            first: when the earliest happened (UTC), and the same in Unix ms.
+            last: when the latest did.
+        """
+        self._folded += times
+        self._events += times
+        since, first_ms = first
+        until, last_ms = last
+        if self._first is None or first_ms < self._first:
+            self._first = first_ms
+        if self._last is None or last_ms > self._last:
+            self._last = last_ms
+        for identifier in identifiers:
+            node = identifier.node_id
+            sight = self._sights.get(node)
+            if sight is None:
+                sight = self._sights[node] = _Sight(identifier, since, until, source)
+                known = self._started.seen.get(node)
+                if known:
+                    sight.extend(known.first_seen, known.last_seen, known.source)
+            else:
+                sight.extend(since, until, source)
+
+    def say(self, traits: Mapping[str, Any], stamp: Stamp, source: str, identifiers: Sequence[Identifier]) -> None:
+        """Add the traits that the latest of such events tells; all must tell the same."""
+        self._words.say(traits, stamp, source, identifiers)
 
     def done(self) -> Projection:
         """What it all adds up to. Nothing can be added afterwards."""

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii
 from typing import Any, Final, NamedTuple, cast
 
 from omnicascade.domain.event import Event, MessageId
-from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import SAME_CALL, STAFF_SOURCE, Edge
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.moments import from_ms
@@ -76,31 +76,34 @@ class TraitWords:
             return
         stamp = Stamp(at_ms, event.message_id)
         if own and event.type not in _OF_OTHERS:
-            self._say(mapping(own), "[", event, stamp)
+            self.say(mapping(own), stamp, event.source, event.identifiers)
         if told:
-            self._say(mapping(told), "[", event, stamp)
+            self.say(mapping(told), stamp, event.source, event.identifiers)
 
-    def _say(self, traits: Mapping[str, Any], lead: str, event: Event, stamp: Stamp) -> None:
+    def say(
+        self, traits: Mapping[str, Any], stamp: Stamp, source: str, named: Sequence[Identifier], lead: str = "["
+    ) -> None:
+        """Add what a source says of whom it names; `lead` is the path of what the traits lie in."""
         for name, value in traits.items():
             here = lead + encode_basestring_ascii(name)
             if isinstance(value, dict) and value:
-                self._say(cast("Mapping[str, Any]", value), here + ",", event, stamp)
+                self.say(cast("Mapping[str, Any]", value), stamp, source, named, here + ",")
                 continue
             path = here + "]"
             held = self.words.get(path)
             if held is not None and not held.stamp < stamp:
                 continue
-            trait = Trait(value, stamp, event.source)
-            if (value is None or value == {}) and _is_doubtful(event):
-                self._doubt(path, trait, event)
+            trait = Trait(value, stamp, source)
+            if (value is None or value == {}) and _is_doubtful(source, named):
+                self._doubt(path, trait, named)
             else:
                 self.words[path] = trait
                 if path in self.doubts:
                     self._keep_later(path, stamp)
 
-    def _doubt(self, path: str, trait: Trait, event: Event) -> None:
+    def _doubt(self, path: str, trait: Trait, identifiers: Sequence[Identifier]) -> None:
         several = self.doubts.setdefault(path, {})
-        named = _named(event)
+        named = _named(identifiers)
         held = several.get(named)
         if held is None or held.stamp < trait.stamp:
             several[named] = trait
@@ -117,14 +120,14 @@ _OF_OTHERS: Final = ("group", "alias")
 """Calls whose own traits are not the customer's: a group's describe the group."""
 
 
-def _is_doubtful(event: Event) -> bool:
-    if event.source == STAFF_SOURCE:
+def _is_doubtful(source: str, named: Sequence[Identifier]) -> bool:
+    if source == STAFF_SOURCE:
         return False  # they know whom they speak of
-    return len(event.identifiers) > 1 and all(identifier.type != "user_id" for identifier in event.identifiers)
+    return len(named) > 1 and all(identifier.type != "user_id" for identifier in named)
 
 
-def _named(event: Event) -> str:
-    nodes = "".join(identifier.node_id for identifier in event.identifiers)
+def _named(identifiers: Sequence[Identifier]) -> str:
+    nodes = "".join(identifier.node_id for identifier in identifiers)
     return hashlib.sha256(nodes.encode()).hexdigest()[:10]
 
 

@@ -5,8 +5,8 @@ by reading the events again. Identifiers are read from the calls as they were se
 limits, windows and trust all count anew. It is the online road's own fold, edges and resolution, without its stores:
 nothing is written, so running it twice is running it once.
 
-Memory: calls are let go as soon as they are folded. What stays is a projection per identifier, the earliest proposal
-per pair, and the message ids: 0.9 GB for a million events of 229,000 customers (2026-11, digest alone, Python 3.13).
+Memory: a call is folded at once and let go. What stays is a projection per identifier, the earliest proposal per pair,
+and the message ids: 0.9 GB for a million events of 229,000 customers (2026-11, digest alone, Python 3.13).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -25,17 +25,25 @@ from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId
-from omnicascade.domain.identifiers import Identifier, Named, NodeId, Spelling, identifiers_of, spelled
-from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Resolution, edges_of
+from omnicascade.domain.identifiers import (
+    Identifier,
+    Named,
+    NodeId,
+    Spelling,
+    identifiers_of,
+    named_in,
+    normalise,
+    spelled,
+)
+from omnicascade.domain.identity import INCLUDE, STAFF_SOURCE, Component, Edge, Resolution, edges_of
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 from omnicascade.domain.intake import read_time
-from omnicascade.domain.moments import epoch_ms
+from omnicascade.domain.json_text import mapping
+from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Profile
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.projection import TELLING, Fold, Projection
+from omnicascade.domain.trait_words import Stamp
 from omnicascade.usecases.find_customer import Customer, customer_of, known_since
-
-HELD_EVENTS: Final = 100_000
-"""Calls kept before they are folded, some 2 KB each: an identifier's events are folded more cheaply together."""
 
 REMEMBERED_SPELLINGS: Final = 1 << 17
 """Sets of values whose spelling is remembered: normalising a phone number costs more than all the rest of its event."""
@@ -70,9 +78,10 @@ class ProfileRebuild:
         self._spelling = _remembering(rules)
         self._owners: dict[str, NodeId] = {}
         self._elsewhere: set[tuple[str, NodeId]] = set()
-        self._held: defaultdict[NodeId, list[Event]] = defaultdict(list)
-        self._holding = 0
-        self._projections: dict[NodeId, Projection] = {}
+        self._folds: dict[NodeId, Fold] = {}
+        self._alikes: defaultdict[str, dict[Named, _Alike]] = defaultdict(dict)
+        windows = any(limit.window for limit in (rules.default_limit, *rules.limits.values()))
+        self._each_counts = windows or bool(definitions.definitions)
         self._edges: dict[tuple[NodeId, NodeId, str], Edge] = {}
         self._duplicates = self._nobody = 0
 
@@ -89,29 +98,84 @@ class ProfileRebuild:
         Raises:
             MalformedBodyError: it has no time at all. Nothing was added.
         """
+        alike = self._alike(call, source)
+        if alike is not None:
+            at = read_time(call.get("timestamp")) or received_at
+            if at is not None and not at.microsecond % 1000:
+                return self._add_alike(alike, epoch_ms(at), call["messageId"])
         event = _event_of(call, source, received_at, self._rules, self._spelling)
         node = event.node_id
         if not self._is_new(event.message_id, node):
             self._duplicates += 1
             return False
-        if not event.identifiers:
+        if event.identifiers:
+            self._fold(node).add(event)
+            self._propose(event)
+        else:
             self._nobody += 1
-            return True
-        self._held[node].append(event)
-        self._holding += 1
-        if self._holding >= HELD_EVENTS:
-            self._fold_held()
         return True
 
+    def _alike(self, call: Mapping[str, Any], source: Source) -> _Alike | None:
+        """The events that a call is one more of; None when it may say something that they do not."""
+        kind = call["type"]
+        if self._each_counts or source.shared_device or source.name == STAFF_SOURCE:
+            return None
+        if kind == "alias" or (call["event"] if kind == "track" else kind) in TELLING or call.get("traits"):
+            return None
+        named, known = named_in(call), self._alikes[source.name]
+        try:
+            alike = known.get(named)
+        except TypeError:  # a list or an object is no key, and identifies nobody
+            return None
+        traits = mapping(mapping(call.get("context")).get("traits"))
+        if alike is None:
+            if any(type(value) is not str for _kind, value in (*named, *traits.items())):  # 1, 1.0 and true are equal
+                return None
+            identifiers = identifiers_of(call, source, self._rules, self._spelling)
+            if not identifiers:
+                return None
+            alike = known[named] = _Alike(identifiers, source.name, traits)
+        return alike if traits == alike.traits else None
+
+    def _add_alike(self, alike: _Alike, at_ms: int, message_id: MessageId) -> bool:
+        if not self._is_new(message_id, alike.node):
+            self._duplicates += 1
+            return False
+        alike.add(Stamp(at_ms, message_id))
+        return True
+
+    def _fold(self, node: NodeId) -> Fold:
+        fold = self._folds.get(node)
+        if fold is None:
+            fold = self._folds[node] = Fold(_NOTHING, self._definitions)
+        return fold
+
+    def _fold_alike(self, alike: _Alike) -> None:
+        first, last = alike.first, alike.last
+        if not (first and last):
+            return
+        since = from_ms(first.at_ms)
+        fold = self._fold(alike.node)
+        fold.see(alike.identifiers, alike.source, alike.times, (since, first.at_ms), (from_ms(last.at_ms), last.at_ms))
+        if alike.traits:
+            fold.say(alike.traits, last, alike.source, alike.identifiers)
+        if len(alike.identifiers) > 1:
+            self._propose(
+                Event(first.message_id, "page", "page", alike.source, since, since, alike.identifiers, _NO_TRAITS)
+            )
+
     def done(self) -> Rebuilt:
-        """The customers that all calls added so far make."""
-        self._fold_held()
+        """The customers that all calls make. Nothing can be added afterwards."""
+        for known in self._alikes.values():
+            for alike in known.values():
+                self._fold_alike(alike)
+        projections = {node: fold.done() for node, fold in self._folds.items()}
         edges = self._edges.values()
         return Rebuilt(
-            resolution=Resolution.of(edges, known_since(self._projections.values(), edges), self._rules),
-            projections=self._projections,
+            resolution=Resolution.of(edges, known_since(projections.values(), edges), self._rules),
+            projections=projections,
             definitions=self._definitions,
-            nodes=sorted({*self._projections, *(end.node_id for edge in edges for end in (edge.a, edge.b))}),
+            nodes=sorted({*projections, *(end.node_id for edge in edges for end in (edge.a, edge.b))}),
             events=len(self._owners) + len(self._elsewhere),
             duplicates=self._duplicates,
             nobody=self._nobody,
@@ -127,22 +191,47 @@ class ProfileRebuild:
         self._elsewhere.add((message_id, node))
         return True
 
-    def _fold_held(self) -> None:
-        for node, events in self._held.items():
-            self._projections[node] = fold(self._projections.get(node, _NOTHING), events, self._definitions)
-            self._propose(events)
-        self._held.clear()
-        self._holding = 0
-
-    def _propose(self, events: Sequence[Event]) -> None:
-        for event in events:
-            for edge in edges_of(event, self._rules):
-                pair = (edge.a.node_id, edge.b.node_id, edge.place)
-                held = self._edges.get(pair)
-                if held is None or edge.outranks(held):
-                    self._edges[pair] = edge
+    def _propose(self, event: Event) -> None:
+        for edge in edges_of(event, self._rules):
+            pair = (edge.a.node_id, edge.b.node_id, edge.place)
+            held = self._edges.get(pair)
+            if held is None or edge.outranks(held):
+                self._edges[pair] = edge
 
 
+@dataclass(slots=True, eq=False)
+class _Alike:
+    """Events of one source that differ in nothing that counts but their times and ids.
+
+    Attributes:
+        identifiers: that they name, strongest first; at least one.
+        source: its name.
+        traits: that they tell.
+        times: how many they are.
+        first, last: the earliest, which proposes, and the latest, whose traits stand.
+    """
+
+    identifiers: tuple[Identifier, ...]
+    source: str
+    traits: Mapping[str, Any]
+    node: NodeId = field(init=False)
+    times: int = 0
+    first: Stamp | None = None
+    last: Stamp | None = None
+
+    def __post_init__(self) -> None:
+        self.node = self.identifiers[0].node_id
+
+    def add(self, stamp: Stamp) -> None:
+        """One more."""
+        self.times += 1
+        if self.first is None or stamp < self.first:
+            self.first = stamp
+        if self.last is None or stamp > self.last:
+            self.last = stamp
+
+
+_NO_TRAITS: Final[Mapping[str, Any]] = {}
 _NOTHING: Final = Projection()
 
 
@@ -183,11 +272,12 @@ class Rebuilt:
         projections = self._projections_of(component).values()
         names = {node: known.identifier for each in projections for node, known in each.seen.items()}
         for edge in (*component.accepted, *(refusal.edge for refusal in component.refused)):
-            if edge.rule in (SAME_CALL, INCLUDE):
+            if edge.names_both or edge.rule == INCLUDE:
                 names[edge.a.node_id], names[edge.b.node_id] = edge.a, edge.b
         first = min((each.first_ms for each in projections if each.first_ms is not None), default=None)
         last = max((each.last_ms for each in projections if each.last_ms is not None), default=None)
-        if first is None or last is None:  # known from others' events alone
+        renamed = any(edge.renames for edge in component.accepted)
+        if first is None or last is None or renamed:  # known from others' events alone, or through an alias
             customer = self.customer(component)
             return customer and profile_line(customer.profile)
         counters = [each.counters for each in projections]
@@ -209,16 +299,28 @@ class Rebuilt:
 
 def _remembering(rules: IdentityRules) -> Spelling:
     """`spelled` with a memory, for one set of rules."""
+    remembered: defaultdict[str | None, dict[Named, tuple[Identifier, ...]]] = defaultdict(dict)
 
     @lru_cache(REMEMBERED_SPELLINGS)
-    def remembered(named: Named, region: str | None) -> tuple[Identifier, ...]:
-        return spelled(named, region, rules)
+    def one(kind: str, value: object, region: str | None) -> Identifier | None:
+        return normalise(kind, value, region, rules)
+
+    def each(kind: str, value: object, region: str | None, _: IdentityRules) -> Identifier | None:
+        return one(kind, value, region)
 
     def spelling(named: Named, region: str | None, _: IdentityRules) -> tuple[Identifier, ...]:
-        for _kind, value in named:
-            if type(value) is not str:  # 1, 1.0 and true are one key, and a list is none
-                return spelled(named, region, rules)
-        return remembered(named, region)
+        try:
+            known = remembered[region].get(named)
+        except TypeError:  # a list or an object is no key, and identifies nobody
+            return spelled(named, region, rules)
+        if known is not None:
+            return known
+        if any(type(value) is not str for _kind, value in named):  # 1, 1.0 and true would be one key
+            return spelled(named, region, rules)
+        if len(remembered[region]) >= REMEMBERED_SPELLINGS:
+            remembered[region].clear()
+        known = remembered[region][named] = spelled(named, region, rules, each)
+        return known
 
     return spelling
 
