@@ -15,6 +15,7 @@ from moto import mock_aws
 from infra.constructs import customer_table
 from infra.local.moto_dynamodb import quick_tables
 from omnicascade.adapters import keys
+from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.erasure_store import DynamoErasureStore
@@ -33,6 +34,7 @@ from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.project_profiles import Arrival, project_profiles
 from omnicascade.usecases.reproject_node import Rebuilder, Rules
 from omnicascade.usecases.store_ports import CustomerStore, ProjectionChange, StoredProjection
+from tests.domain.journeys.journey_builders import journey as journey_of
 from tests.usecases.machine import Machine
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -180,6 +182,21 @@ def test_a_write_of_unknown_outcome_is_forgotten(asked: Asked) -> None:
     asked.requests.clear()
     held(store, consistent=False)
     assert asked.requests == {"batch_get_item": 1}
+
+
+def test_what_a_batch_is_read_under_takes_one_request(asked: Asked) -> None:
+    """Journeys and settings together are what each is alone, also before anything was configured."""
+    store = DynamoConfigurationStore(asked.table)
+    assert store.current() == ([], Deployment())
+    store.put_deployment({"default_currency": "PLN"})
+    store.put_journey(journey_of(name="one"), {"name": "one"})
+    together = DynamoConfigurationStore(asked.table)
+    asked.requests.clear()
+    current = together.current()
+    assert asked.requests == {"batch_get_item": 1}
+    assert current == (store.listing(), store.deployment())
+    assert [line.name for line in current[0]] == ["one"]
+    assert current[1].default_currency == "PLN"
 
 
 def test_a_large_projection_is_not_remembered(asked: Asked) -> None:

@@ -34,13 +34,14 @@ class Projector:
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
         """Handle stream records that are inserts of events. See `project_profiles`."""
+        listing, deployment = self._configuration.current()
         desk = JourneyDesk(
             customers=self._customers,
             runs=self._runs,
             journeys=self._configuration,
             timer=self._timer,
-            listing=self._configuration.listing(),
-            deployment=self._configuration.deployment(),
+            listing=listing,
+            deployment=deployment,
         )
         arrivals = [
             Arrival(event_from(record["dynamodb"]["NewImage"]), record["dynamodb"]["SequenceNumber"])
