@@ -1,7 +1,7 @@
 """JSONata as Step Functions uses it: `{% … %}` strings anywhere in a value, seeing `$states` and the variables.
 
-Values are bound, never pasted into the expression's text, so a quote in a customer's name cannot break a machine. Of the
-functions that Step Functions adds to JSONata there is `$parse`. Source: developer guide, "Transforming data with
+Values are bound, never pasted into the expression's text, so a quote in a customer's name cannot break a machine. Of
+the functions that Step Functions adds to JSONata there is `$parse`. Source: developer guide, "Transforming data with
 JSONata", 2026-11-21.
 """
 
