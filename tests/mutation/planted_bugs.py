@@ -15,6 +15,7 @@ PROJECTION: Final = "tests/domain/test_projection.py"
 TRAIT_WORDS: Final = "tests/domain/test_trait_words.py"
 PROFILE_LAWS: Final = "tests/usecases/test_profile_laws.py"
 STORMS: Final = "tests/usecases/test_identity_storms.py"
+WARM: Final = "tests/adapters/test_warm_memory.py"
 STORES: Final = "tests/adapters/test_store_contract.py"
 ERASURE: Final = "tests/usecases/test_erase_customer.py"
 
@@ -77,7 +78,7 @@ PLANTED: Final = (
     PlantedBug(
         "projections that somebody else changed are given up",
         _ROAD,
-        "left = {node: left[node] for node in stale}",
+        "left = {node: left[node] for node in left if node in again}",
         "left = dict[NodeId, Sequence[Arrival]]()",
         (PROFILE_LAWS,),
     ),
@@ -95,12 +96,33 @@ PLANTED: Final = (
         "        if not overtaken:\n",
         (ERASURE, "tests/usecases/test_deliveries.py"),
     ),
-    # The stores: conditions, both ends.
+    PlantedBug(
+        "a batch that is delivered again believes what a warm projector remembers of an erased customer",
+        _ROAD,
+        "            if attempt == 0:\n",
+        "            if attempt == 9:\n",
+        (WARM,),
+    ),
+    # The stores: conditions, both ends, what is remembered.
+    PlantedBug(
+        "a warm projector keeps what another one has changed",
+        "adapters/customer_store.py",
+        "        self._written.forget(change.node for change in changes)\n",
+        "        self._written.forget(())\n",
+        (WARM,),
+    ),
+    PlantedBug(
+        "a consistent read is answered from memory",
+        "adapters/customer_store.py",
+        "        if not consistent:\n",
+        "        if nodes:\n",
+        (WARM,),
+    ),
     PlantedBug(
         "an event is stored over the one with its message id",
         "adapters/event_store.py",
-        'self._table.put(event_item(event), "attribute_not_exists(pk)")',
-        "self._table.put(event_item(event))",
+        'self._table.put(_item(event, *place), "attribute_not_exists(pk)")',
+        "self._table.put(_item(event, *place))",
         (STORES,),
     ),
     PlantedBug(
@@ -120,8 +142,8 @@ PLANTED: Final = (
     PlantedBug(
         "an edge is forgotten at its second end",
         "adapters/customer_store.py",
-        "                ends[a, b, place] = (edge, _edge_item(edge, edge.a, edge.b))\n",
-        "                ends[a, b, place] = (edge, _edge_item(edge, edge.b, edge.a))\n",
+        "                ends[a, b, place] = (edge, _at_end(a, b, place) | said)\n",
+        "                ends[a, b, place] = (edge, _at_end(b, a, place) | said)\n",
         (STORES,),
     ),
     PlantedBug(

@@ -89,8 +89,9 @@ class DynamoCustomerStore:
         for edge in edges:
             a, b, place = edge.a.node_id, edge.b.node_id, edge.place
             if (a, b, place) not in ends or edge.outranks(ends[a, b, place][0]):
-                ends[b, a, place] = (edge, _edge_item(edge, edge.b, edge.a))
-                ends[a, b, place] = (edge, _edge_item(edge, edge.a, edge.b))
+                said = _edge_words(edge)
+                ends[b, a, place] = (edge, _at_end(b, a, place) | said)
+                ends[a, b, place] = (edge, _at_end(a, b, place) | said)
         new = self._table.execute_all([(self._insert_edge, list(item.values())) for _, item in ends.values()])
         for (edge, item), done in zip(ends.values(), new, strict=True):
             if not done:
@@ -104,10 +105,10 @@ class DynamoCustomerStore:
     def withdraw(self, edges: Collection[Edge]) -> None:
         """See `CustomerStore.withdraw`. Cost: 2 write units an edge."""
         for edge in edges:
-            for here, there in ((edge.b, edge.a), (edge.a, edge.b)):
-                item = _edge_item(edge, here, there)
+            order = _edge_words(edge)["ord"]
+            for here, there in ((edge.b.node_id, edge.a.node_id), (edge.a.node_id, edge.b.node_id)):
                 with suppress(ConditionFailedError):
-                    self._table.delete(item["pk"]["S"], item["sk"]["S"], "ord = :ord", {":ord": item["ord"]})
+                    self._table.delete(here, keys.edge_key(there, edge.place), "ord = :ord", {":ord": order})
 
     def save_projections(self, changes: Sequence[ProjectionChange]) -> frozenset[NodeId]:
         """See `CustomerStore.save_projections`. Cost: 1 write unit per KB of each, one request per 25."""
@@ -130,20 +131,20 @@ class DynamoCustomerStore:
 
 
 _EDGE_ATTRIBUTES: Final = ("pk", "sk", "ord", "e")
-"""In the order in which `_edge_item` names them; `ord` is what conditions ask for, all else is one text."""
+"""In the order in which `_at_end` and `_edge_words` name them; conditions ask for `ord`, all else is one text."""
 
 
 _encode: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def _edge_item(edge: Edge, here: Identifier, there: Identifier) -> Item:
+def _at_end(here: NodeId, there: NodeId, place: str) -> Item:
+    return {"pk": text(here), "sk": text(keys.edge_key(there, place))}
+
+
+def _edge_words(edge: Edge) -> Item:
+    """What both ends keep."""
     rest = [edge.a.type, edge.a.value, edge.b.type, edge.b.value, edge.rule, edge.source, edge.trust, edge.period]
-    return {
-        "pk": text(here.node_id),
-        "sk": text(keys.edge_key(there.node_id, edge.place)),
-        "ord": text(f"{epoch_ms(edge.at):015d}#{edge.message_id}"),
-        "e": text(_encode(rest)),
-    }
+    return {"ord": text(f"{epoch_ms(edge.at):015d}#{edge.message_id}"), "e": text(_encode(rest))}
 
 
 def edge_from(item: Item) -> Edge:

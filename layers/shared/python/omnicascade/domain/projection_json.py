@@ -46,41 +46,50 @@ def _ages(projection: Projection) -> dict[str, Stamp]:
     return {path: trait.stamp for path, trait in projection.traits.items()} | doubted
 
 
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _dumped(projection: Projection) -> str:
+    whole = _dump_traits(projection) if projection.traits or projection.doubts else {}
+    if projection.seen:
+        whole["s"] = [
+            [k.identifier.type, k.identifier.value, epoch_ms(k.first_seen), epoch_ms(k.last_seen), k.source]
+            for k in projection.seen.values()
+        ]
+    if projection.consent or projection.blocked:
+        whole |= _dump_consent(projection)
+    if projection.linked:
+        whole["k"] = projection.linked
+    if projection.computed:
+        whole["p"] = projection.computed
+    whole["n"] = _dump_counters(projection.counters)
+    whole["f"], whole["l"], whole["e"] = projection.first_ms, projection.last_ms, projection.folded
+    if projection.erased_ms is not None:
+        whole["x"] = projection.erased_ms
+    if projection.generation:
+        whole["g"] = projection.generation
+    return _encode(whole)
+
+
+def _dump_traits(projection: Projection) -> dict[str, Any]:
     calls: dict[tuple[int, str, str], int] = {}
 
     def word(trait: Trait) -> list[Any]:
         call = (trait.stamp.at_ms, trait.stamp.message_id, trait.source)
         return [trait.value, calls.setdefault(call, len(calls))]
 
-    sections: dict[str, Any] = {
-        "t": {path: word(trait) for path, trait in projection.traits.items()},
-        "d": {path: {who: word(t) for who, t in several.items()} for path, several in projection.doubts.items()},
-        "w": list(calls),
-        "s": [
-            [k.identifier.type, k.identifier.value, epoch_ms(k.first_seen), epoch_ms(k.last_seen), k.source]
-            for k in projection.seen.values()
-        ],
-        "c": {
-            key: [s.granted, s.stamp.at_ms, s.stamp.message_id, s.source, s.purpose, s.proof]
-            for key, s in projection.consent.items()
-        },
-        "b": {address: [b.reason, b.stamp.at_ms, b.stamp.message_id] for address, b in projection.blocked.items()},
-        "k": projection.linked,
-        "p": projection.computed,
+    traits = {path: word(trait) for path, trait in projection.traits.items()}
+    doubts = {path: {who: word(t) for who, t in several.items()} for path, several in projection.doubts.items()}
+    return ({"t": traits} if traits else {}) | ({"d": doubts} if doubts else {}) | {"w": list(calls)}
+
+
+def _dump_consent(projection: Projection) -> dict[str, Any]:
+    consent = {
+        key: [s.granted, s.stamp.at_ms, s.stamp.message_id, s.source, s.purpose, s.proof]
+        for key, s in projection.consent.items()
     }
-    whole: dict[str, Any] = {name: section for name, section in sections.items() if section}
-    whole |= {
-        "n": _dump_counters(projection.counters),
-        "f": projection.first_ms,
-        "l": projection.last_ms,
-        "e": projection.folded,
-    }
-    if projection.erased_ms is not None:
-        whole["x"] = projection.erased_ms
-    if projection.generation:
-        whole["g"] = projection.generation
-    return json.dumps(whole, separators=(",", ":"))
+    blocked = {address: [b.reason, b.stamp.at_ms, b.stamp.message_id] for address, b in projection.blocked.items()}
+    return ({"c": consent} if consent else {}) | ({"b": blocked} if blocked else {})
 
 
 def _dump_counters(counters: Counters) -> list[Any]:

@@ -143,7 +143,9 @@ class _Folding:
             return None
         standing = [event for event in new if not _overtaken(event, stored.projection)]
         edges, linked = _link(stored.projection, standing, self.rules)
-        projection = replace(fold(stored.projection, new, self.definitions), linked=linked)
+        projection = fold(stored.projection, new, self.definitions)
+        if linked is not stored.projection.linked:
+            projection = replace(projection, linked=linked)
         watermark = max(_padded(arrival.sequence) for arrival in own)
         return _Change(edges, ProjectionChange(node, projection, watermark, stored.watermark))
 
@@ -174,26 +176,32 @@ class _Change:
     projection: ProjectionChange
 
 
-def _link(projection: Projection, events: Sequence[Event], rules: IdentityRules) -> tuple[list[Edge], dict[str, int]]:
+def _link(
+    projection: Projection, events: Sequence[Event], rules: IdentityRules
+) -> tuple[Sequence[Edge], Mapping[str, int]]:
     """The edges these events propose that are not known to be stored from an earlier event, one per pair and place;
     and all that are known to be stored once these are."""
+    edges = [edge for event in events for edge in edges_of(event, rules)]
+    if not edges:
+        return (), projection.linked
     linked = dict(projection.linked)
     fresh: dict[tuple[object, ...], Edge] = {}
-    for event in events:
-        for edge in edges_of(event, rules):
-            pair = _pair_and_place(edge)
-            held = fresh.get(pair)
-            if held is not None and not edge.outranks(held):
-                continue
-            place, at = f"{edge.b.node_id}#{edge.place}", epoch_ms(edge.at)
-            known = None if edge.by_hand else linked.pop(place, None)
-            if known is not None and known < at:
-                linked[place] = known
-                continue
-            fresh[pair] = edge
-            if not edge.by_hand:
-                linked[place] = at
-    return list(fresh.values()), dict(list(linked.items())[-MOST_LINKED:])
+    for edge in edges:
+        pair = _pair_and_place(edge)
+        held = fresh.get(pair)
+        if held is not None and not edge.outranks(held):
+            continue
+        place, at = f"{edge.b.node_id}#{pair[-1]}", epoch_ms(edge.at)
+        known = None if edge.by_hand else linked.pop(place, None)
+        if known is not None and known < at:
+            linked[place] = known
+            continue
+        fresh[pair] = edge
+        if not edge.by_hand:
+            linked[place] = at
+    if len(linked) > MOST_LINKED:
+        linked = dict(list(linked.items())[-MOST_LINKED:])
+    return list(fresh.values()), linked
 
 
 def _pair_and_place(edge: Edge) -> tuple[object, ...]:

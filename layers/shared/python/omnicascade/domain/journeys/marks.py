@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from omnicascade.domain.event import Event, at_path
+from omnicascade.domain.event import Event
+from omnicascade.domain.json_text import mapping
 
 REFERENCE_PARAMETER: Final = "oc"
 """Query parameter that our links carry to the site: the id of the message that brought the visit."""
@@ -49,15 +50,16 @@ class Mark:
 
 def message_reference(event: Event) -> str | None:
     """The id of the message an event refers to: in its properties, its campaign, or the address of the page visited."""
-    return _text(at_path(event.body, "properties.message_id")) or _visit_reference(event)
+    return _text(mapping(event.body.get("properties")).get("message_id")) or _visit_reference(event)
 
 
 def _visit_reference(event: Event) -> str | None:
-    campaign = _text(at_path(event.body, "context.campaign.message_id"))
+    context = mapping(event.body.get("context"))
+    campaign = _text(mapping(context.get("campaign")).get("message_id"))
     if campaign:
         return campaign
-    for path in ("properties.url", "context.page.url"):
-        url = at_path(event.body, path)
+    for visited in (event.body.get("properties"), context.get("page")):
+        url = mapping(visited).get("url")
         if isinstance(url, str) and f"{REFERENCE_PARAMETER}=" in url:
             return _parameter(url)
     return None
