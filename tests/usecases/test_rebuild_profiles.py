@@ -192,6 +192,20 @@ def test_one_message_id_counts_once_per_strongest_identifier() -> None:
     assert (summary.events, summary.duplicates) == (2, 2)
 
 
+@pytest.mark.parametrize("value", [True, 1, 1.0, ["v"], {"id": "v"}, None, "1"])
+def test_values_that_look_alike_are_not_mixed_up(value: object) -> None:
+    """Whatever was read before, and whether like events are counted together: true is nobody, 1 is a visitor."""
+    odd = {**page(2).call, "anonymousId": value, "context": {"traits": {"age": value}}}
+    plain = [page(1, visit="1"), page(3, visit="v"), page(4, visit="1")]
+    posted = [*plain, Posted(WEB, odd), page(5, visit="v")]
+    each, together = rebuilt(posted), rebuilt(posted, definitions=ComputedTraits())
+    assert {node: replace(projection, computed={}) for node, projection in each.projections.items()} == (
+        together.projections
+    )
+    visitor = together.projections[Identifier("anonymous_id", "1").node_id]
+    assert visitor.folded == 2 + (repr(value) in ("1", "'1'"))
+
+
 def test_a_call_without_any_time_is_refused() -> None:
     """An event that nothing places in time is not added."""
     rebuild = ProfileRebuild()

@@ -64,6 +64,17 @@ def run_rebuild(
     Raises:
         InvalidInputError: a file cannot be read or a setting is not valid; or, if strict, the first bad line.
     """
+    with _no_garbage_collection():
+        return _rebuild(wanted, standard_input, standard_output, say, clock)  # all is let go before collecting resumes
+
+
+def _rebuild(
+    wanted: RebuildRequest,
+    standard_input: BinaryIO,
+    standard_output: TextIO,
+    say: Callable[[str], None],
+    clock: Callable[[], float],
+) -> RebuildReport:
     began = clock()
     settings = read_settings(wanted.configuration, wanted.rules)
     shown = wanted.dry_run or wanted.out
@@ -74,15 +85,14 @@ def run_rebuild(
     files = find_files(wanted.events)
     lines = EventLines(files, standard_input, _progress(files, say, began, clock), wanted.strict)
     sources = Sources(settings.sources)
-    with _no_garbage_collection():
-        _read(lines, sources, wanted.source, rebuilds)
-        say("")
-        rebuilt = rebuilds[0].done()
-        digest, comparison = None, None
-        if wanted.dry_run:
-            summary, comparison = _compared(rebuilds[1].done(), rebuilt)
-        else:
-            summary, digest = _told(rebuilt, wanted, settings, standard_output)
+    _read(lines, sources, wanted.source, rebuilds)
+    say("")
+    rebuilt = rebuilds[0].done()
+    digest, comparison = None, None
+    if wanted.dry_run:
+        summary, comparison = _compared(rebuilds[1].done(), rebuilt)
+    else:
+        summary, digest = _told(rebuilt, wanted, settings, standard_output)
     return RebuildReport(
         summary=summary,
         bad=lines.bad,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from struct import Struct
 from typing import Final, NewType
 
 from omnicascade.domain.deployment import Source
@@ -48,14 +49,21 @@ class Identifier:
 
 @lru_cache(maxsize=4096)
 def _node_id(kind: str, value: str) -> NodeId:
-    number = int.from_bytes(hashlib.sha256(f"{kind}\n{value}".encode()).digest()[:16]) << 2
-    return NodeId("".join([_BASE32_PAIRS[number >> shift & 1023] for shift in _SHIFTS]))
+    high, low = _HALVES.unpack_from(hashlib.sha256(f"{kind}\n{value}".encode()).digest())
+    two = _BASE32_PAIRS
+    return NodeId(
+        f"{two[high >> 54]}{two[high >> 44 & 1023]}{two[high >> 34 & 1023]}{two[high >> 24 & 1023]}"
+        f"{two[high >> 14 & 1023]}{two[high >> 4 & 1023]}{two[(high & 15) << 6 | low >> 58]}{two[low >> 48 & 1023]}"
+        f"{two[low >> 38 & 1023]}{two[low >> 28 & 1023]}{two[low >> 18 & 1023]}{two[low >> 8 & 1023]}"
+        f"{two[(low & 255) << 2]}"
+    )
 
 
+_HALVES: Final = Struct(">QQ")
 _BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _BASE32_PAIRS: Final = [first + second for first in _BASE32 for second in _BASE32]
-_SHIFTS: Final = range(120, -1, -10)
-"""Base 32 of RFC 4648 without padding, two letters at a time: a third of what Python's base64 module takes."""
+"""Base 32 of RFC 4648 without padding, of the first 128 bits, two letters at a time and written out: a third of what
+Python's base64 module takes, for every identifier that a process has not met."""
 
 
 _KIND: Final = re.compile(r"[^:\x00-\x1f]+")

@@ -8,7 +8,7 @@ once (the stream's watermark).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -36,14 +36,12 @@ MESSAGE_FAILED: Final = "Message Failed"
 
 _MONEY_FIELDS: Final = ("revenue", "total", "value")
 
-_SPEAKING: Final = frozenset({SUBSCRIBED, UNSUBSCRIBED, EMAIL_BOUNCED, EMAIL_MARKED_AS_SPAM, MESSAGE_FAILED})
+SPEAKING: Final = frozenset({SUBSCRIBED, UNSUBSCRIBED, EMAIL_BOUNCED, EMAIL_MARKED_AS_SPAM, MESSAGE_FAILED})
 """Events that say something of consent or of an address."""
 
-_COUNTED: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED})
-
-TELLING: Final = _SPEAKING | _COUNTED
-"""Names of events that say more than who was there, when, with which traits. Of all others those that name the same
-identifiers add up to how many they were, the first and the last (see `Fold.see`)."""
+COUNTED: Final = frozenset({ORDER_COMPLETED, ORDER_REFUNDED})
+"""Events that move money. Of all others that say nothing of consent, those that name the same identifiers and tell the
+same traits add up to how many they were, the first and the last (see `Fold.see`)."""
 
 MOST_SEEN: Final = 64
 """Identifiers that one projection remembers with their times, latest first, so that an item stays small whoever shares
@@ -162,10 +160,10 @@ class Fold:
         at, at_ms = event.timestamp, epoch_ms(event.timestamp)
         self.see(event.identifiers, event.source, 1, (at, at_ms), (at, at_ms))
         self._words.add(event, at_ms)
-        if event.name in _SPEAKING:
+        if event.name in SPEAKING:
             _hear(event, Stamp(at_ms, event.message_id), self._consent, self._blocked)
-        elif event.name in _COUNTED:
-            self._counters = _count(self._counters, event)
+        elif event.name in COUNTED:
+            self.count(event.name, event.properties, at)
         if self._definitions.definitions:
             self._definitions.add(self._computed, event, at_ms)
 
@@ -204,6 +202,10 @@ class Fold:
                     sight.extend(known.first_seen, known.last_seen, known.source)
             else:
                 sight.extend(since, until, source)
+
+    def count(self, name: str, properties: Mapping[str, Any], at: datetime) -> None:
+        """Add the money of an order or a refund, one of `COUNTED`, which `see` was told of."""
+        self._counters = _count(self._counters, name, properties, at)
 
     def say(self, traits: Mapping[str, Any], stamp: Stamp, source: str, identifiers: Sequence[Identifier]) -> None:
         """Add the traits that the latest of such events tells; all must tell the same."""
@@ -402,17 +404,14 @@ def _addresses_judged(event: Event) -> Iterable[tuple[str, str]]:
         yield from ((str(i), reason) for i in event.identifiers if i.type in kinds)
 
 
-def _count(counters: Counters, event: Event) -> Counters:
-    money = _money(event)
-    if event.name == ORDER_REFUNDED:
-        return replace(counters, refunded=_sum(counters.refunded, money))
-    return replace(
-        counters,
-        orders=counters.orders + 1,
-        revenue=_sum(counters.revenue, money),
-        first_order=min(counters.first_order or event.timestamp, event.timestamp),
-        last_order=max(counters.last_order or event.timestamp, event.timestamp),
-    )
+def _count(counters: Counters, name: str, properties: Mapping[str, Any], at: datetime) -> Counters:
+    money, first, last = _money(properties), counters.first_order, counters.last_order
+    if name == ORDER_REFUNDED:
+        refunded = _sum(counters.refunded, money)
+        return Counters(counters.events, counters.orders, counters.revenue, refunded, first, last)
+    revenue = _sum(counters.revenue, money)
+    first, last = min(first or at, at), max(last or at, at)
+    return Counters(counters.events, counters.orders + 1, revenue, counters.refunded, first, last)
 
 
 def _add(left: Counters, right: Counters) -> Counters:
@@ -429,18 +428,25 @@ def _add(left: Counters, right: Counters) -> Counters:
 
 
 def _sum(left: Mapping[str, Decimal], right: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
-    return {currency: left.get(currency, Decimal()) + right.get(currency, Decimal()) for currency in (*left, *right)}
+    if not right:
+        return left
+    total = dict(left)
+    for currency, amount in right.items():
+        total[currency] = total.get(currency, _ZERO) + amount
+    return total
 
+
+_ZERO: Final = Decimal()
 
 LONGEST_TOPIC: Final = 100
 
 
-def _money(event: Event) -> Mapping[str, Decimal]:
+def _money(properties: Mapping[str, Any]) -> Mapping[str, Decimal]:
     """An order's value: `revenue`, else `total`, else `value`, in `currency` (Segment e-commerce v2; default USD)."""
     for name in _MONEY_FIELDS:
-        amount = millionths(event.properties.get(name))
+        amount = millionths(properties.get(name))
         if amount is not None:
-            return {currency_of(event.properties): Decimal(amount).scaleb(-PLACES)}
+            return {currency_of(properties): Decimal(amount).scaleb(-PLACES)}
     return {}
 
 

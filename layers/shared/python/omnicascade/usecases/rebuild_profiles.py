@@ -41,12 +41,13 @@ from omnicascade.domain.intake import read_time
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Profile
-from omnicascade.domain.projection import TELLING, Fold, Projection
+from omnicascade.domain.projection import COUNTED, SPEAKING, Fold, Projection
 from omnicascade.domain.trait_words import Stamp
 from omnicascade.usecases.find_customer import Customer, customer_of, known_since
 
 REMEMBERED_SPELLINGS: Final = 1 << 17
-"""Sets of values whose spelling is remembered: normalising a phone number costs more than all the rest of its event."""
+"""Values, and sets of them, whose spelling is remembered: normalising a phone number costs more than all the rest of
+its event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,13 @@ class ProfileRebuild:
 
     def __init__(self, rules: IdentityRules = DEFAULT_RULES, definitions: ComputedTraits = SHIPPED) -> None:
         self._rules, self._definitions = rules, definitions
-        self._spelling = _remembering(rules)
         self._owners: dict[str, NodeId] = {}
         self._elsewhere: set[tuple[str, NodeId]] = set()
         self._folds: dict[NodeId, Fold] = {}
-        self._alikes: defaultdict[str, dict[Named, _Alike]] = defaultdict(dict)
+        self._alikes: defaultdict[tuple[str, str | None], dict[Named, _Alike]] = defaultdict(dict)
         windows = any(limit.window for limit in (rules.default_limit, *rules.limits.values()))
         self._each_counts = windows or bool(definitions.definitions)
+        self._spelling = _remembering(rules, sets=self._each_counts)
         self._edges: dict[tuple[NodeId, NodeId, str], Edge] = {}
         self._duplicates = self._nobody = 0
 
@@ -102,7 +103,7 @@ class ProfileRebuild:
         if alike is not None:
             at = read_time(call.get("timestamp")) or received_at
             if at is not None and not at.microsecond % 1000:
-                return self._add_alike(alike, epoch_ms(at), call["messageId"])
+                return self._add_alike(alike, call, at)
         event = _event_of(call, source, received_at, self._rules, self._spelling)
         node = event.node_id
         if not self._is_new(event.message_id, node):
@@ -118,18 +119,19 @@ class ProfileRebuild:
     def _alike(self, call: Mapping[str, Any], source: Source) -> _Alike | None:
         """The events that a call is one more of; None when it may say something that they do not."""
         kind = call["type"]
+        name = call["event"] if kind == "track" else kind
         if self._each_counts or source.shared_device or source.name == STAFF_SOURCE:
             return None
-        if kind == "alias" or (call["event"] if kind == "track" else kind) in TELLING or call.get("traits"):
+        if kind == "alias" or name in SPEAKING or call.get("traits"):
             return None
-        named, known = named_in(call), self._alikes[source.name]
+        named, known = named_in(call), self._alikes[source.name, source.default_region]
         try:
             alike = known.get(named)
         except TypeError:  # a list or an object is no key, and identifies nobody
             return None
         traits = mapping(mapping(call.get("context")).get("traits"))
         if alike is None:
-            if any(type(value) is not str for _kind, value in (*named, *traits.items())):  # 1, 1.0 and true are equal
+            if not (_are_texts(named) and _are_texts(traits.items())):
                 return None
             identifiers = identifiers_of(call, source, self._rules, self._spelling)
             if not identifiers:
@@ -137,11 +139,16 @@ class ProfileRebuild:
             alike = known[named] = _Alike(identifiers, source.name, traits)
         return alike if traits == alike.traits else None
 
-    def _add_alike(self, alike: _Alike, at_ms: int, message_id: MessageId) -> bool:
+    def _add_alike(self, alike: _Alike, call: Mapping[str, Any], at: datetime) -> bool:
+        message_id: MessageId = call["messageId"]
         if not self._is_new(message_id, alike.node):
             self._duplicates += 1
             return False
-        alike.add(Stamp(at_ms, message_id))
+        stamp = Stamp(epoch_ms(at), message_id)
+        alike.times += 1
+        alike.first, alike.last = min(alike.first, stamp), max(alike.last, stamp)
+        if call["type"] == "track" and call["event"] in COUNTED:
+            self._fold(alike.node).count(call["event"], mapping(call.get("properties")), at)
         return True
 
     def _fold(self, node: NodeId) -> Fold:
@@ -152,7 +159,7 @@ class ProfileRebuild:
 
     def _fold_alike(self, alike: _Alike) -> None:
         first, last = alike.first, alike.last
-        if not (first and last):
+        if not alike.times:
             return
         since = from_ms(first.at_ms)
         fold = self._fold(alike.node)
@@ -199,6 +206,10 @@ class ProfileRebuild:
                 self._edges[pair] = edge
 
 
+_LONG_AGO: Final = Stamp(-(1 << 62), MessageId(""))
+_NEVER_YET: Final = Stamp(1 << 62, MessageId(""))
+
+
 @dataclass(slots=True, eq=False)
 class _Alike:
     """Events of one source that differ in nothing that counts but their times and ids.
@@ -216,19 +227,11 @@ class _Alike:
     traits: Mapping[str, Any]
     node: NodeId = field(init=False)
     times: int = 0
-    first: Stamp | None = None
-    last: Stamp | None = None
+    first: Stamp = _NEVER_YET
+    last: Stamp = _LONG_AGO
 
     def __post_init__(self) -> None:
         self.node = self.identifiers[0].node_id
-
-    def add(self, stamp: Stamp) -> None:
-        """One more."""
-        self.times += 1
-        if self.first is None or stamp < self.first:
-            self.first = stamp
-        if self.last is None or stamp > self.last:
-            self.last = stamp
 
 
 _NO_TRAITS: Final[Mapping[str, Any]] = {}
@@ -270,24 +273,28 @@ class Rebuilt:
     def digest_line(self, component: Component) -> str | None:
         """The `profile_line` of a component's customer, without making the profile; None where there is no customer."""
         projections = self._projections_of(component).values()
+        edges = [*component.accepted, *(refusal.edge for refusal in component.refused)]
         names = {node: known.identifier for each in projections for node, known in each.seen.items()}
-        for edge in (*component.accepted, *(refusal.edge for refusal in component.refused)):
+        for edge in edges:
             if edge.names_both or edge.rule == INCLUDE:
                 names[edge.a.node_id], names[edge.b.node_id] = edge.a, edge.b
-        first = min((each.first_ms for each in projections if each.first_ms is not None), default=None)
-        last = max((each.last_ms for each in projections if each.last_ms is not None), default=None)
-        renamed = any(edge.renames for edge in component.accepted)
-        if first is None or last is None or renamed:  # known from others' events alone, or through an alias
+        firsts = [each.first_ms for each in projections if each.first_ms is not None]
+        lasts = [each.last_ms for each in projections if each.last_ms is not None]
+        if not firsts or any(
+            edge.renames for edge in component.accepted
+        ):  # known from others' events alone, or through an alias
             customer = self.customer(component)
             return customer and profile_line(customer.profile)
-        counters = [each.counters for each in projections]
-        revenue = [amount for each in counters for amount in each.revenue.values()]
-        own = (str(identifier) for node, identifier in names.items() if node in component.members)
-        return _line(own, sum(each.events for each in counters), revenue, first, last)
+        events = sum([each.counters.events for each in projections])
+        revenue = [amount for each in projections for amount in each.counters.revenue.values()]
+        own = [str(identifier) for node, identifier in names.items() if node in component.members]
+        return _line(own, events, revenue, min(firsts), max(lasts))
 
     def _projections_of(self, component: Component) -> Mapping[NodeId, Projection]:
         """In an order that does not depend on that of the calls."""
-        return {node: self.projections[node] for node in sorted(component.members) if node in self.projections}
+        members = component.members
+        in_order = sorted(members) if len(members) > 1 else members
+        return {node: self.projections[node] for node in in_order if node in self.projections}
 
     def summary(self, profiles: int, merges: int) -> RebuildSummary:
         """The figures, given what was counted while the customers were read."""
@@ -297,9 +304,8 @@ class Rebuilt:
         )
 
 
-def _remembering(rules: IdentityRules) -> Spelling:
-    """`spelled` with a memory, for one set of rules."""
-    remembered: defaultdict[str | None, dict[Named, tuple[Identifier, ...]]] = defaultdict(dict)
+def _remembering(rules: IdentityRules, *, sets: bool) -> Spelling:
+    """`spelled` with a memory of identifiers, for one set of rules; on demand also of whole sets of them."""
 
     @lru_cache(REMEMBERED_SPELLINGS)
     def one(kind: str, value: object, region: str | None) -> Identifier | None:
@@ -308,21 +314,21 @@ def _remembering(rules: IdentityRules) -> Spelling:
     def each(kind: str, value: object, region: str | None, _: IdentityRules) -> Identifier | None:
         return one(kind, value, region)
 
+    @lru_cache(REMEMBERED_SPELLINGS)
+    def together(named: Named, region: str | None) -> tuple[Identifier, ...]:
+        return spelled(named, region, rules, each)
+
     def spelling(named: Named, region: str | None, _: IdentityRules) -> tuple[Identifier, ...]:
-        try:
-            known = remembered[region].get(named)
-        except TypeError:  # a list or an object is no key, and identifies nobody
+        if not _are_texts(named):
             return spelled(named, region, rules)
-        if known is not None:
-            return known
-        if any(type(value) is not str for _kind, value in named):  # 1, 1.0 and true would be one key
-            return spelled(named, region, rules)
-        if len(remembered[region]) >= REMEMBERED_SPELLINGS:
-            remembered[region].clear()
-        known = remembered[region][named] = spelled(named, region, rules, each)
-        return known
+        return together(named, region) if sets else spelled(named, region, rules, each)
 
     return spelling
+
+
+def _are_texts(named: Iterable[tuple[str, object]]) -> bool:
+    """Whether values can be told apart by comparing them: 1, 1.0 and true are equal, and a list is no key."""
+    return all(type(value) is str for _kind, value in named)
 
 
 def _event_of(
@@ -355,7 +361,11 @@ def profile_line(profile: Profile) -> str:
 
 
 def _line(names: Iterable[str], events: int, revenue: Iterable[Decimal], first: int, last: int) -> str:
-    return f"{'|'.join(sorted(names))};{events};{sum(revenue, Decimal()).normalize():f};{first};{last}"
+    spent = sum(revenue, _NO_MONEY)
+    return f"{'|'.join(sorted(names))};{events};{f'{spent.normalize():f}' if spent else '0'};{first};{last}"
+
+
+_NO_MONEY: Final = Decimal()
 
 
 def digest_of(lines: Iterable[str]) -> str:
