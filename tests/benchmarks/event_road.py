@@ -106,8 +106,9 @@ class _Road:
         self._bare.meta.events.register_first("before-send", canned)
         self._services = [client(name).meta.events for name in ("dynamodb", "sqs", "stepfunctions")]
         self._intake = intake.handler
-        self._record = Recorder(settings)
-        self._project = Projector(settings)
+        # One of its own for each figure: they remember what they did, and are given the same events.
+        self._record, self._record_batch = Recorder(settings), Recorder(settings)
+        self._react, self._project = Projector(settings), Projector(settings)
 
     def walk(self, seed: int) -> Pass:
         """One pass of each piece over the same events; nobody was ever seen before."""
@@ -121,9 +122,9 @@ class _Road:
         return Pass(
             floor=floor,
             record=self._work(self._record, _parts(bodies, 1)),
-            record_batch=self._work(self._record, _parts(messages, BATCH // CALLS_A_MESSAGE)),
+            record_batch=self._work(self._record_batch, _parts(messages, BATCH // CALLS_A_MESSAGE)),
             intake=self._work(lambda one: self._intake(one, None), requests),
-            react_batch=self._work(self._project, _parts(_stream_records(events), BATCH)),
+            react_batch=self._work(self._react, _parts(_stream_records(events), BATCH)),
             **self._folded_in_quiet(events, calls(EVENTS, seed + OTHERS)),
         )
 
