@@ -5,8 +5,11 @@ by reading the events again. Identifiers are read from the calls as they were se
 limits, windows and trust all count anew. It is the online road's own fold, edges and resolution, without its stores:
 nothing is written, so running it twice is running it once.
 
-Memory: a call is folded at once and let go. What stays is a projection per identifier, the earliest proposal per pair,
-and the message ids: 0.9 GB for a million events of 229,000 customers (2026-11, digest alone, Python 3.13).
+Where nobody will see computed traits, events that differ only in time and id are counted together and folded once.
+
+Memory: a call is let go as soon as it is read. What stays is a projection per identifier, the times of like events, the
+earliest proposal per pair, and the message ids: 145 MB for the reference stream, 100,000 events of 22,896 customers
+(2026-11, digest alone, Python 3.13).
 """
 
 from __future__ import annotations
