@@ -169,6 +169,7 @@ class OmnicascadeStack(Stack):
                 stores,
                 [
                     may.use_table(table, "GetItem", "PutItem", "PartiQLInsert"),
+                    may.read_orders(table),
                     may.consume(self._events.queue.queue_arn),
                 ],
             ),

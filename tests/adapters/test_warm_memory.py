@@ -25,6 +25,7 @@ from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryRunSto
 from omnicascade.adapters.warm_memory import LONGEST_REMEMBERED, WarmMemory
 from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.erasure import Erasure, Receipt
 from omnicascade.domain.errors import UnavailableError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier
@@ -131,12 +132,23 @@ def test_a_repeated_event_is_not_written_again(asked: Asked) -> None:
     asked.requests.clear()
     assert events.add_all([event("m1"), event("m2"), event("m3")]) == 0
     assert not events.add(event("m1"))
-    assert not asked.requests
+    assert set(asked.requests) == {"query"}, "whether somebody was erased is all that is asked"
     another = DynamoEventStore(asked.table, remembered=10)
     assert another.add_all([event("m1"), event("m4")]) == 1
     asked.requests.clear()
     assert not another.add(event("m1"))
-    assert not asked.requests
+    assert set(asked.requests) == {"query"}
+
+
+def test_an_event_that_was_erased_is_stored_when_it_comes_again(asked: Asked) -> None:
+    """As by a process that remembers nothing: once anybody was erased, the table must say what is there."""
+    events, at = DynamoEventStore(asked.table, remembered=10), event("m1").received_at
+    assert events.add_all([event("m1"), event("m2")]) == 2
+    order = Erasure(f"{epoch_ms(at) + 5:013d}-x", (event("m1").node_id,), at)
+    DynamoErasureStore(asked.table).open(order, Receipt(order.erasure_id, at, "staff"))
+    events.remove([event("m1")])
+    assert events.add(event("m1"))
+    assert not events.add(event("m2"))
 
 
 def test_an_event_that_was_not_stored_is_not_remembered(asked: Asked) -> None:

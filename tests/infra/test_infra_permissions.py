@@ -18,7 +18,8 @@ SEND = {"sqs:SendMessage"}
 
 ALLOWED = {
     Function.INGEST_EVENTS: {"dynamodb:GetItem"} | SEND,
-    Function.RECORD_EVENTS: {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:PartiQLInsert"} | CONSUME,
+    Function.RECORD_EVENTS: {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:PartiQLInsert"}
+    | CONSUME,
     Function.PROJECT_PROFILES: READ | WRITE | WRITE_MANY | STREAM | ANSWER | SEND | {"states:StartExecution"},
     Function.ARCHIVE_EVENTS: {"s3:PutObject", "dynamodb:Query"} | STREAM | SEND,
     Function.SEND_NEXT_MESSAGE: READ

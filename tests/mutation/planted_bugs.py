@@ -309,8 +309,8 @@ PLANTED: Final = (
     PlantedBug(
         "staff's words count as a customer's events",
         _PROJECTION,
-        "        if judges_identities(event):\n            continue\n",
-        "        if judges_identities(event) and erased:\n            continue\n",
+        "        if judges_identities(event):\n",
+        "        if judges_identities(event) and erased:\n",
         (PROJECTION, PROFILE_LAWS),
     ),
     PlantedBug(

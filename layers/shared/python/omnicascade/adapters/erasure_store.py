@@ -71,7 +71,7 @@ class DynamoErasureStore:
         """See `ErasureStore.erased_since`. Cost: 1 read unit per 4 KB, some 20 orders."""
         found = self._table.query_index(
             KeyConditionExpression="pk = :pk AND sk >= :from",
-            ExpressionAttributeValues={":pk": text(keys.ORDERS), ":from": text(f"{epoch_ms(moment):013d}")},
+            ExpressionAttributeValues={":pk": text(keys.ORDERS), ":from": text(keys.order_from(epoch_ms(moment)))},
             ConsistentRead=True,
         )
         return [order_from(item) for item in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from heapq import merge
@@ -18,46 +18,65 @@ from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.usecases.store_ports import Page
 
+type _Place = tuple[str, str]
+"""(pk, sk) of an event."""
+
+
+def _place_of(event: Event) -> _Place:
+    return event.node_id, keys.event_key(event.message_id)
+
 
 class DynamoEventStore:
     """`EventStore` on the table."""
 
     def __init__(self, table: Table, *, remembered: int = 0) -> None:
-        """Args: remembered is how many events this process remembers to have stored, to which adding costs nothing.
-
-        Such an event stays added even when it was deleted since: what was erased does not come back by a repetition.
-        """
+        """Args: remembered is how many events this process remembers to have stored, to which adding costs no write."""
         self._table = table
         self._insert = insert_statement(table.name, *_ATTRIBUTES)
-        self._stored = WarmMemory[tuple[str, str], bool](remembered)
+        self._stored = WarmMemory[_Place, int](remembered)
 
     def add(self, event: Event) -> bool:
         """See `EventStore.add`. Cost: 1 write unit per KB, and 1 for its place in the timeline."""
-        place = event.node_id, keys.event_key(event.message_id)
-        if place in self._stored:
+        place = _place_of(event)
+        if self._surely_stored([place]):
             return False
         new = True
         try:
             self._table.put(_item(event, *place), "attribute_not_exists(pk)")
         except ConditionFailedError:
             new = False
-        self._stored.keep(place, value=True)
+        self._stored.keep(place, epoch_ms(event.received_at))
         return new
 
     def add_all(self, events: Sequence[Event]) -> int:
         """See `EventStore.add_all`. Cost: write units as for `add`, one request per 25."""
         if len(events) == 1:
             return int(self.add(events[0]))
-        items: dict[tuple[str, str], list[Item]] = {}
+        first: dict[_Place, Event] = {}
         for event in events:
-            node, sk = place = event.node_id, keys.event_key(event.message_id)
-            # Of two with one id the first counts, as with two calls of `add`.
-            if place not in items and place not in self._stored:
-                items[place] = list(_item(event, node, sk).values())
-        new = sum(self._table.execute_all([(self._insert, item) for item in items.values()]))
-        for place in items:
-            self._stored.keep(place, value=True)
+            first.setdefault(_place_of(event), event)  # of two with one id the first counts, as with two calls of `add`
+        stored = self._surely_stored(first)
+        fresh = {place: event for place, event in first.items() if place not in stored}
+        new = sum(
+            self._table.execute_all(
+                [(self._insert, list(_item(event, *place).values())) for place, event in fresh.items()]
+            )
+        )
+        for place, event in fresh.items():
+            self._stored.keep(place, epoch_ms(event.received_at))
         return new
+
+    def _surely_stored(self, places: Iterable[_Place]) -> Collection[_Place]:
+        """Those that this process remembers, unless somebody was erased since: then the table must say.
+
+        Cost: 1 read unit where any is remembered.
+        """
+        known = {place: since for place in places if (since := self._stored.get(place)) is not None}
+        if not known:
+            return ()
+        since = keys.order_from(min(known.values()))
+        erased = self._table.query_from(keys.ORDERS, since, keys.ORDERS_END, consistent=True)
+        return () if any(erased) else known
 
     def remove(self, events: Collection[Event]) -> None:
         """See `EventStore.remove`. Cost: as for writing each."""

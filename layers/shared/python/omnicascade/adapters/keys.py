@@ -45,6 +45,8 @@ SOURCE_PREFIX: Final = "SOURCE#"
 TEMPLATE_PREFIX: Final = "TEMPLATE#"
 RECEIPTS: Final = "ERASURES"
 ORDERS: Final = ERASED_PARTITION
+ORDERS_END: Final = ":"
+"""After every order's id, which begins with digits."""
 MESSAGE: Final = "M"
 LINK: Final = "L"
 
@@ -65,6 +67,11 @@ def event_key(message_id: str) -> str:
 def timeline_key(event: Event) -> str:
     """Sorts by event time; the hash keeps two events of one millisecond apart."""
     return f"{epoch_ms(event.timestamp):015d}#{short_hash(event.message_id)}"
+
+
+def order_from(at_ms: int) -> str:
+    """Where the orders to erase of a moment begin: an order's id begins with its time."""
+    return f"{max(at_ms, 0):013d}"
 
 
 def timeline_from(at_ms: int) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from omnicascade.adapters.quick_signature import sign_quickly
 from omnicascade.adapters.wire_form import send_as_built
 
 _SESSION = botocore.session.get_session()
@@ -37,7 +36,6 @@ def client(service: str) -> Any:
     made: Any = _SESSION.create_client(service, config=_CONFIG)
     if service == "dynamodb":
         send_as_built(made)
-        sign_quickly(made)
     return made
 
 
