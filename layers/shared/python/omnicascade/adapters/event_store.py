@@ -18,7 +18,7 @@ from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.usecases.store_ports import Page
 
-type _Place = tuple[str, str]
+type _Place = tuple[NodeId, str]
 """(pk, sk) of an event."""
 
 
