@@ -164,8 +164,8 @@ PLANTED: Final = (
     PlantedBug(
         "staff's first word stands for ever",
         _IDENTITY,
-        "return self.order > held.order if self.by_hand else self.order < held.order",
-        "return self.order < held.order",
+        "        return mine > theirs if self.by_hand else mine < theirs\n",
+        "        return mine < theirs\n",
         (IDENTITY_LAWS,),
         quick=True,
     ),
