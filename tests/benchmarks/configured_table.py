@@ -13,6 +13,7 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import identifiers_of
+from omnicascade.domain.identity import edges_of
 from omnicascade.domain.projection import Projection, fold
 from omnicascade.usecases.configure_deployment import configure_deployment
 from omnicascade.usecases.manage_journeys import Workshop
@@ -50,4 +51,5 @@ def _put_customer(customers: DynamoCustomerStore) -> None:
     at = NOON - timedelta(days=30)
     named = identifiers_of(body, Source("web", "web", "PL"))
     event = Event(MessageId("m"), "identify", "identify", "web", at, at, named, body)
+    customers.propose(edges_of(event))
     customers.save_projections([ProjectionChange(event.node_id, fold(Projection(), [event]), "1", "")])

@@ -246,3 +246,25 @@ def test_the_way_a_pair_points_does_not_count_it_twice(edges: list[Edge]) -> Non
     places = [(frozenset((e.a, e.b)), e.place) for e in shown]
     assert len(places) == len(set(places)) == len({(frozenset((e.a, e.b)), e.place) for e in edges})
     assert all(e.rule in (SAME_CALL, ALIAS) for e in shown)
+
+
+def test_the_latest_word_of_a_pair_counts() -> None:
+    """Whichever order the words arrive in: taken back it is forgotten, said again it holds."""
+    joined = edge(ANN, MAIL, 1)
+    apart, back, again = (edge(ANN, MAIL, n, rule) for n, rule in ((2, SEPARATE), (3, RELEASE), (4, EXCLUDE)))
+    for words, together in (([apart], False), ([back, apart], True), ([again, back, apart], False)):
+        assert (MAIL.node_id in group(ANN, [joined, *words])) is together
+
+
+def test_a_separation_holds_along_every_path() -> None:
+    """Two who were taken apart do not meet through a third either."""
+    edges = [edge(ANN, PHONE, 1), edge(PHONE, MAIL, 2), edge(ANN, MAIL, 3, SEPARATE)]
+    assert group(ANN, edges) == {ANN.node_id, PHONE.node_id}
+    assert group(MAIL, edges) == {MAIL.node_id}
+
+
+def test_the_more_trusted_word_comes_first() -> None:
+    """A later login beats what a less trusted source said before."""
+    typed, login = trusted(edge(BOB, VISIT, 1), Trust.LOW), edge(ANN, VISIT, 2)
+    assert group(ANN, [typed, login]) == {ANN.node_id, VISIT.node_id}
+    assert group(BOB, [typed, login]) == {BOB.node_id}
