@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from infra.config import StageConfig, deployment_document
+from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.journeys.definition import load_definition
-from omnicascade.domain.journeys.documents import read_document
 from omnicascade.domain.template_definition import load_template
 
 JOURNEYS: Final = Path(__file__).resolve().parent / "journeys"

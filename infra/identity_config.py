@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from omnicascade.domain.durations import spell
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.identity_rules import DEFAULT_RULES, Limit
 from omnicascade.domain.identity_rules_json import rules_from
-from omnicascade.domain.journeys.durations import spell
 
 
 class InvalidIdentityError(ValueError):

@@ -280,5 +280,5 @@ def test_a_freed_slot_is_no_fault(stores: Stores) -> None:
     stores.erasures.remove(ANN.node_id, [place for place, _ in stores.erasures.holdings(ANN.node_id, "").runs])
     with pytest.raises(StaleWriteError):
         stores.runs.save(ended, ended.run, token="")
-    slot = Slot(ANN.node_id, "basket", None, started.run.run_id, False, 1, NOON)
+    slot = Slot(ANN.node_id, "basket", None, started.run.run_id, False, 1, NOON, NOON, started.run.anchor)
     assert slot not in stores.customers.head(ANN.node_id, consistent=True).slots

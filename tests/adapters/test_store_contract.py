@@ -412,7 +412,7 @@ def test_a_run_starts_once(stores: Stores) -> None:
     assert stored == StoredRun(run(), 1)
     moved = stores.runs.save(stored, replace(run(), pc=1), token="t")
     assert stores.runs.start(run(), None) == moved == stores.runs.load(run().run_id)
-    assert slots(stores) == [Slot(ANN.node_id, "basket", "c1", run().run_id, True, 1, NOON)]
+    assert slots(stores) == [Slot(ANN.node_id, "basket", "c1", run().run_id, True, 1, NOON, NOON, run().anchor)]
 
 
 def test_a_taken_slot_refuses_another_run(stores: Stores) -> None:
@@ -435,7 +435,9 @@ def test_entries_count_on(stores: Stores) -> None:
     first = stores.runs.start(run("one"), None)
     stores.runs.save(first, ended(first.run), token="")
     stores.runs.start(run("two", started=9), slots(stores)[0])
-    assert slots(stores) == [Slot(ANN.node_id, "basket", "c1", run("two").run_id, True, 2, minutes(9))]
+    assert slots(stores) == [
+        Slot(ANN.node_id, "basket", "c1", run("two").run_id, True, 2, minutes(9), NOON, run().anchor)
+    ]
 
 
 def test_keys_and_nodes_have_slots_of_their_own(stores: Stores) -> None:

@@ -100,8 +100,8 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.customer = someone()
-        run = engine.start(self.journey, run_id="r", profile=self.customer.profile, key=None, event=None, now=START)
-        step = engine.advance(self.journey, run, self.customer.profile, Deployment(), START)
+        run = engine.start(self.journey, run_id="r", person=self.customer.person, key=None, event=None, now=START)
+        step = engine.advance(self.journey, run, self.customer.person, Deployment(), START)
         assert step.send is not None
         self.run: Run = step.run
         self.send: Send = step.send

@@ -12,6 +12,7 @@ from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.definition import load_definition
 from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.run import Run, SendOutcome
 from omnicascade.domain.profile import Consent, Counters, KnownIdentifier, Profile, ProfileId, Suppression
 
@@ -94,12 +95,14 @@ class World:
     def enter(self, entry: Event | None = None) -> "World":
         """Start the run, by an event or by hand, and do what is due at once."""
         key = engine.key_of(self.journey, entry) if entry else None
-        self.run = engine.start(self.journey, run_id="r", profile=self.profile, key=key, event=entry, now=self.now)
+        self.run = engine.start(
+            self.journey, run_id="r", person=Person(self.profile), key=key, event=entry, now=self.now
+        )
         return self.move()
 
     def move(self) -> "World":
         """Everything due now."""
-        step = engine.advance(self.journey, self.run, self.profile, self.deployment, self.now)
+        step = engine.advance(self.journey, self.run, Person(self.profile), self.deployment, self.now)
         while step.send:
             self.sent.append(((self.now - START).total_seconds(), step.send.step, str(step.send.channel)))
             run = engine.record_outcome(
@@ -109,7 +112,7 @@ class World:
                 self.outcome,
                 now=self.now,
             )
-            step = engine.advance(self.journey, run, self.profile, self.deployment, self.now)
+            step = engine.advance(self.journey, run, Person(self.profile), self.deployment, self.now)
         self.run = step.run
         return self
 

@@ -9,6 +9,7 @@ import pytest
 from omnicascade.domain.deployment import Deployment, Price, Topic
 from omnicascade.domain.errors import ConflictError, NotFoundError
 from omnicascade.domain.journeys import engine
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.run import SendOutcome
 from tests.domain.journeys.journey_builders import CASCADE, START, World, customer, event, hours, journey
 
@@ -139,9 +140,9 @@ def test_a_claim_without_an_outcome_is_never_sent_again() -> None:
     """The caller crashed after the claim: the next call counts the message as possibly sent, from its claim on."""
     flow = journey()
     world = World(flow).enter()
-    fresh = engine.start(flow, run_id="r", profile=world.profile, key=None, event=None, now=START)
-    claimed = engine.advance(flow, fresh, world.profile, world.deployment, START)
-    again = engine.advance(flow, claimed.run, world.profile, world.deployment, START + hours(1))
+    fresh = engine.start(flow, run_id="r", person=Person(world.profile), key=None, event=None, now=START)
+    claimed = engine.advance(flow, fresh, Person(world.profile), world.deployment, START)
+    again = engine.advance(flow, claimed.run, Person(world.profile), world.deployment, START + hours(1))
     assert again.send is None
     assert (again.run.ledger[0].outcome, again.run.due) == ("unknown", START + hours(4))
     late = engine.record_outcome(flow, again.run, "r-0", "sent", now=START + hours(2), provider_id="x")
@@ -170,13 +171,13 @@ def test_an_exit_between_claim_and_outcome_keeps_the_ledger_honest() -> None:
     """The run is over, and yet the message that was on its way is on record as sent."""
     flow = journey(exit=[{"event": "Order Completed"}])
     profile, deployment = customer(), Deployment()
-    run = engine.start(flow, run_id="r", profile=profile, key=None, event=None, now=START)
-    claimed = engine.advance(flow, run, profile, deployment, START).run
+    run = engine.start(flow, run_id="r", person=Person(profile), key=None, event=None, now=START)
+    claimed = engine.advance(flow, run, Person(profile), deployment, START).run
     over = engine.apply(flow, claimed, event("Order Completed", event_id="o"), START)
     assert over is not None
     settled = engine.record_outcome(flow, over, "r-0", "sent", now=START)
     assert (settled.outcome, settled.ledger[0].outcome, settled.due) == ("exited", "sent", None)
-    assert engine.advance(flow, settled, profile, deployment, START + hours(9)).send is None
+    assert engine.advance(flow, settled, Person(profile), deployment, START + hours(9)).send is None
 
 
 KEYED = {"entry": {"event": "Product Added", "key": "properties.cart_id", "after": "1h"}}
@@ -282,7 +283,7 @@ def test_entry_needs_the_event_its_condition_its_key_and_freshness() -> None:
     def verdict(**fields: object) -> engine.Verdict:
         happened = fields.pop("happened", None)
         name = str(fields.pop("name", "Product Added"))
-        return engine.admits(flow, event(name, happened=happened, **fields), profile, deployment)  # pyright: ignore[reportArgumentType]
+        return engine.admits(flow, event(name, happened=happened, **fields), Person(profile), deployment)  # pyright: ignore[reportArgumentType]
 
     assert verdict(total=40, cart_id="c1").ok
     assert not verdict(total=4, cart_id="c1").ok
@@ -293,9 +294,9 @@ def test_entry_needs_the_event_its_condition_its_key_and_freshness() -> None:
     assert "key" in verdict(total=40).reason
     assert "too late" in verdict(total=40, cart_id="c1", happened=START - timedelta(days=8)).reason
     assert not engine.admits(
-        replace(flow, active=False), event("Product Added", total=40, cart_id="c"), profile, deployment
+        replace(flow, active=False), event("Product Added", total=40, cart_id="c"), Person(profile), deployment
     ).ok
-    assert not engine.admits(journey(), event("Product Added"), profile, deployment).ok
+    assert not engine.admits(journey(), event("Product Added"), Person(profile), deployment).ok
 
 
 @pytest.mark.parametrize(
@@ -480,9 +481,9 @@ def test_the_hold_out_is_stable_close_to_its_share_and_still_converts() -> None:
     """The same customers every time; about one in ten; their orders count for the comparison."""
     flow = journey(holdout="10%", goal={"event": "Order Completed"})
     people = [customer(profile_id=f"p{n}") for n in range(2000)]
-    held = [person.profile_id for person in people if engine.held_out(flow, person)]
+    held = [person.profile_id for person in people if engine.held_out(flow, person.profile_id)]
     assert 140 < len(held) < 260
-    assert held == [person.profile_id for person in people if engine.held_out(flow, person)]
+    assert held == [person.profile_id for person in people if engine.held_out(flow, person.profile_id)]
     world = World(flow, customer(profile_id=held[0])).enter()
     assert (world.run.outcome, world.channels(), world.run.due) == ("held_out", [], None)
     assert world.happens("Order Completed")
@@ -492,16 +493,16 @@ def test_the_hold_out_is_stable_close_to_its_share_and_still_converts() -> None:
 def test_the_foreseen_waits_are_the_cascades_own() -> None:
     """First the wait behind what happens now, at last room for the call that ends the run."""
     flow, profile, deployment = journey(), customer(), Deployment()
-    run = engine.start(flow, run_id="r", profile=profile, key=None, event=None, now=START)
-    assert engine.foresee(flow, run, profile, deployment, START) == (14400, 72000, 60)
+    run = engine.start(flow, run_id="r", person=Person(profile), key=None, event=None, now=START)
+    assert engine.foresee(flow, run, Person(profile), deployment, START) == (14400, 72000, 60)
     keyed = journey(**KEYED)
     delayed = engine.start(
-        keyed, run_id="r", profile=profile, key="7", event=event("Product Added", cart_id=7), now=START
+        keyed, run_id="r", person=Person(profile), key="7", event=event("Product Added", cart_id=7), now=START
     )
-    assert engine.foresee(keyed, delayed, profile, deployment, START) == (3600, 14400, 72000, 60)
-    assert engine.foresee(flow, run, customer("email"), deployment, START) == (72000, 60)
+    assert engine.foresee(keyed, delayed, Person(profile), deployment, START) == (3600, 14400, 72000, 60)
+    assert engine.foresee(flow, run, Person(customer("email")), deployment, START) == (72000, 60)
     over = World(flow, customer("sms")).enter().run
-    assert engine.foresee(flow, over, profile, deployment, START) == (60,)
+    assert engine.foresee(flow, over, Person(profile), deployment, START) == (60,)
 
 
 def test_a_run_is_moved_only_by_the_version_it_is_pinned_to() -> None:
@@ -509,7 +510,7 @@ def test_a_run_is_moved_only_by_the_version_it_is_pinned_to() -> None:
     flow = journey()
     run = World(flow).enter().run
     with pytest.raises(ConflictError):
-        engine.advance(replace(flow, version=2), run, customer(), Deployment(), START)
+        engine.advance(replace(flow, version=2), run, Person(customer()), Deployment(), START)
 
 
 def test_a_run_started_by_hand_has_no_key_to_match_and_any_exit_event_ends_it() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import Cascade, Check, SendMessage
 from omnicascade.domain.journeys.run import Run, from_json, to_json
 from omnicascade.domain.profile import Profile
@@ -71,14 +72,14 @@ def test_at_most_one_message_per_step_and_channel_whatever_happens(
 ) -> None:
     """Law 4: any interleaving of timer, outcomes, crashes, events and duplicates; and after an exit, nothing."""
     now, events = START, list[Any]()
-    run = engine.start(flow, run_id="r", profile=profile, key=None, event=event("Enter"), now=now)
+    run = engine.start(flow, run_id="r", person=Person(profile), key=None, event=event("Enter"), now=now)
     for n, (action, detail) in enumerate(actions):
         over = not run.live
         match action:
             case "wait":
                 now += timedelta(seconds=detail)
             case "advance":
-                step = engine.advance(flow, run, profile, Deployment(), now)
+                step = engine.advance(flow, run, Person(profile), Deployment(), now)
                 assert not (over and step.send)
                 run = step.run
                 assert step.send is not None or not run.live or (run.due is not None and run.due > now)
@@ -118,9 +119,9 @@ def _stepped(flow: Journey, run: Run, profile: Profile, deployment: Deployment) 
 @given(journeys(), PROFILES)
 def test_what_is_foreseen_is_what_happens_when_nobody_reacts(flow: Journey, profile: Profile) -> None:
     """The foreseen waits equal the real ones, and exactly the reachable channels are used, in the program's order."""
-    run = engine.start(flow, run_id="r", profile=profile, key=None, event=event("Enter"), now=START)
+    run = engine.start(flow, run_id="r", person=Person(profile), key=None, event=event("Enter"), now=START)
     stops, channels = _stepped(flow, run, profile, Deployment())
-    assert engine.foresee(flow, run, profile, Deployment(), START) == stops
+    assert engine.foresee(flow, run, Person(profile), Deployment(), START) == stops
     assert all(stop >= 1 for stop in stops)
     reachable = {known.identifier.type for known in profile.identifiers}
     expected = [c for c in _listed(flow, mail="email" in reachable) if _type(c) in reachable]
@@ -155,7 +156,7 @@ def test_foresight_from_the_middle_agrees_too(flow: Journey, profile: Profile, n
     world = World(flow, profile).enter(event("Enter"))
     world.happens(name, message_id="r-0")
     stops, _ = _stepped(flow, world.run, profile, Deployment())
-    assert engine.foresee(flow, world.run, profile, Deployment(), START) == stops
+    assert engine.foresee(flow, world.run, Person(profile), Deployment(), START) == stops
 
 
 @settings(deadline=None)

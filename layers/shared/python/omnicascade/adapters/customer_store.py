@@ -173,6 +173,8 @@ def slot_item(slot: Slot) -> Item:
         "live": {"BOOL": slot.live},
         "entries": number(slot.entries),
         "started": text(slot.last_started.isoformat()),
+        "first": text(slot.first_started.isoformat()),
+        "anchor": text(slot.anchor),
     } | ({"key": text(slot.key)} if slot.key is not None else {})
 
 
@@ -186,4 +188,6 @@ def slot_from(item: Item) -> Slot:
         live=item["live"]["BOOL"],
         entries=int(item["entries"]["N"]),
         last_started=datetime.fromisoformat(item["started"]["S"]),
+        first_started=datetime.fromisoformat(item["first"]["S"]),
+        anchor=item["anchor"]["S"],
     )

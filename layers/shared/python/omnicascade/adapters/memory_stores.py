@@ -211,7 +211,8 @@ class MemoryRunStore:
         if (held and (held.entries, held.live)) != (read and (read.entries, read.live)):
             raise StaleWriteError(f"{run.journey} was entered by this customer in the meantime")
         entries = (slot.entries if slot else 0) + 1
-        slots[key] = Slot(node, run.journey, run.key, run.run_id, run.live, entries, run.started_at)
+        first = slot.first_started if slot else run.started_at
+        slots[key] = Slot(node, run.journey, run.key, run.run_id, run.live, entries, run.started_at, first, run.anchor)
         self._runs[run.run_id] = StoredRun(run, 1)
         return self._runs[run.run_id]
 

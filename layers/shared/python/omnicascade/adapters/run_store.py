@@ -33,6 +33,8 @@ class DynamoRunStore:
             live=run.status == "live",
             entries=(slot.entries if slot else 0) + 1,
             last_started=run.started_at,
+            first_started=slot.first_started if slot else run.started_at,
+            anchor=run.anchor,
         )
         unchanged = "attribute_not_exists(pk)"
         values: Item = {}

@@ -32,8 +32,8 @@ from omnicascade.domain.computed_kinds import (
 )
 from omnicascade.domain.computed_reading import ROOTS, WORDS, Reading, zone_named
 from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.durations import parse_duration
 from omnicascade.domain.errors import Problem, UnacceptableError
-from omnicascade.domain.journeys.durations import parse_duration
 from omnicascade.domain.json_text import mapping
 
 MOST_DEFINITIONS: Final = 50

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Final
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from omnicascade.domain.computed_traits import ComputedTraits
+    from omnicascade.domain.segments import Segment
 
 
 class Channel(StrEnum):
@@ -69,6 +72,23 @@ def _shipped() -> ComputedTraits:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """At most so many messages to one person within a rolling window, to the second.
+
+    Attributes:
+        messages: claimed ones count, failed and withdrawn ones do not.
+        per: the window's length.
+        channel: only messages of this channel count and are held to it; None: all channels together.
+        transactional: whether transactional messages count too; they are never held back themselves.
+    """
+
+    messages: int
+    per: timedelta
+    channel: Channel | None = None
+    transactional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """Settings that business rules read. Loaded once per invocation batch, never changed."""
 
@@ -79,3 +99,8 @@ class Deployment:
     default_zone: str = "UTC"
     identity: IdentityRules = DEFAULT_RULES
     computed: ComputedTraits = field(default_factory=_shipped)
+    caps: tuple[Cap, ...] = ()
+    webhook_hosts: frozenset[str] = frozenset()
+    """Hosts that journeys may call, by exact name; none unless listed."""
+    segments: Mapping[str, Segment] = field(default_factory=dict[str, "Segment"])
+    """Every segment's current version by name; kept apart from the settings, but read together with them."""

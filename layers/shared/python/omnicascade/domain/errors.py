@@ -11,6 +11,7 @@ OmnicascadeError                 retryable: whether the same call may succeed la
 │   └── UnacceptableError        422  understood, but not valid; may list several problems
 ├── UnavailableError             503  a service throttled or failed; retry
 ├── StaleWriteError              another writer was first; reload and decide again
+├── BudgetSpentError             a month's budget has less left than a message costs: go on without it
 └── SendError                    a provider did not take a message
     ├── RetryableSendError       surely not sent; try again later
     ├── PermanentAddressError    this address will never work; suppress it and go on at once
@@ -112,6 +113,10 @@ class StaleWriteError(OmnicascadeError):
     """The item changed since it was read; reload it and decide again."""
 
     retryable = True
+
+
+class BudgetSpentError(OmnicascadeError):
+    """A budget of a journey, channel and month has less left than the message at hand costs."""
 
 
 class SendError(OmnicascadeError):

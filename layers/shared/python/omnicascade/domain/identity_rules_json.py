@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final, cast
 
+from omnicascade.domain.durations import LONGEST, parse_duration
 from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.identifiers import Identifier, parse_identifier
 from omnicascade.domain.identity_rules import (
@@ -31,7 +32,6 @@ from omnicascade.domain.identity_rules import (
     Trust,
     bare_value,
 )
-from omnicascade.domain.journeys.durations import LONGEST, parse_duration
 from omnicascade.domain.json_text import items, mapping
 from omnicascade.domain.safe_patterns import WAYS, SafePattern, safe_pattern
 

@@ -20,7 +20,7 @@ from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
-from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.journey import EventRule, Journey
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink, UnsubscribeLink, one_click_headers
 from omnicascade.domain.projection import (
@@ -192,7 +192,7 @@ class PostOffice:
         The claim is older than this look: an order stored before it stops the message, one stored after it came after
         the claim.
         """
-        exits = {rule.event for rule in journey.exits}
+        exits = {rule.event for rule in journey.exits if isinstance(rule, EventRule)}
         arrived = self.events.arrived(
             customer.profile.members,
             {*exits, *_CONSENT_EVENTS},

@@ -11,6 +11,7 @@ from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import INCLUDE, SAME_CALL, Component, Edge, Resolution
 from omnicascade.domain.identity_rules import ANONYMOUS, USER, IdentityRules
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
 from omnicascade.usecases.store_ports import Head, HeadReader, Slot
@@ -29,6 +30,11 @@ class Customer:
     component: Component
     projections: Mapping[NodeId, Projection]
     slots: Sequence[Slot]
+
+    @property
+    def person(self) -> Person:
+        """The customer as journeys see them."""
+        return Person(self.profile)
 
 
 def find_customer(

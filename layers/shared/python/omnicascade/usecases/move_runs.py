@@ -83,14 +83,14 @@ class JourneyDesk:
         elif run.due is not None and (run.due <= now or (was_due is not None and run.due < was_due)):
             customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)
             if customer:
-                self.timer.wake(stored.token, engine.foresee(journey, run, customer.profile, self.deployment, now))
+                self.timer.wake(stored.token, engine.foresee(journey, run, customer.person, self.deployment, now))
 
     def _enter(self, name: str, event: Event, customer: Customer | None, now: datetime) -> None:
         journey = self.journeys.journey(name)
         if journey is None:
             return
         for _ in range(ATTEMPTS):
-            if customer is None or not engine.admits(journey, event, customer.profile, self.deployment).ok:
+            if customer is None or not engine.admits(journey, event, customer.person, self.deployment).ok:
                 return
             try:
                 entry = enter(journey, customer, occasion=event.message_id, event=event, runs=self.runs, now=now)

@@ -133,7 +133,7 @@ class RunClerk:
                 return
             customer = self._customer_of(stored.run)
             moment = _on_time(stored.run, now)
-            step = engine.advance(journey, stored.run, customer.profile, self.deployment, moment)
+            step = engine.advance(journey, stored.run, customer.person, self.deployment, moment)
             try:
                 if step.send is None:
                     after = self.runs.save(stored, step.run, token=task.token)
@@ -228,7 +228,7 @@ class RunClerk:
             return
         remaining = ceil((run.due - now).total_seconds())
         if abs(remaining - task.foreseen_s) > TIMER_TOLERANCE.total_seconds():
-            self.timer.wake(task.token, engine.foresee(journey, run, customer.profile, self.deployment, now))
+            self.timer.wake(task.token, engine.foresee(journey, run, customer.person, self.deployment, now))
 
     def _customer_of(self, run: Run) -> Customer:
         customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)

@@ -62,7 +62,7 @@ def enter(
         return Entry(None, verdict.reason)
     profile = customer.profile
     run_id = make_run_id(journey.name, profile.profile_id, mark)
-    run = engine.start(journey, run_id=run_id, profile=profile, key=key, event=event, now=now)
+    run = engine.start(journey, run_id=run_id, person=customer.person, key=key, event=event, now=now)
     own = next((slot for slot in slots if slot.node == profile.profile_id), None)
     return Entry(runs.start(run, own), verdict.reason)
 
@@ -75,7 +75,7 @@ def begin(
     stored: StoredRun, journey: Journey, customer: Customer, deployment: Deployment, timer: RunTimer, now: datetime
 ) -> str:
     """Start the timer of a run that was entered; returns the execution's ARN. May be repeated."""
-    waits = engine.foresee(journey, stored.run, customer.profile, deployment, now)
+    waits = engine.foresee(journey, stored.run, customer.person, deployment, now)
     return timer.start(stored.run.run_id, task_input(stored.run, waits))
 
 

@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from omnicascade.domain.deployment import Deployment
+    from omnicascade.domain.deployment import Channel, Deployment, Price
     from omnicascade.domain.event import Event
     from omnicascade.domain.identifiers import NodeId
     from omnicascade.domain.identity import Edge
     from omnicascade.domain.journeys.journey import Journey
+    from omnicascade.domain.journeys.person import Contact
     from omnicascade.domain.journeys.run import Run
     from omnicascade.domain.projection import Projection
+    from omnicascade.domain.segments import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,14 @@ class EventStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a customer stands with one journey and key: the lock for one live run, and the memory of re-entry."""
+    """Where a customer stands with one journey and key: the lock for one live run, and the memory of re-entry.
+
+    Attributes:
+        run_id: the latest run.
+        entries: how many there were.
+        last_started, first_started: when the latest and the first of them did (UTC).
+        anchor: what hold-out and splits are decided by: the profile id at the customer's first entry into the journey.
+    """
 
     node: NodeId
     journey: str
@@ -89,6 +98,37 @@ class Slot:
     live: bool
     entries: int
     last_started: datetime
+    first_started: datetime
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLog:
+    """The messages to one node's customer that caps still look at; `revision` is the condition of its next write."""
+
+    node: NodeId
+    revision: int = 0
+    contacts: tuple[Contact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What was last found out of one customer and one segment.
+
+    Attributes:
+        node: the profile id it was found out under.
+        version: of the segment.
+        member: whether they are in it.
+        since: since when that is so (UTC), as far as it was noticed.
+        turns_at: when it may change by itself, without an event; None: never.
+    """
+
+    node: NodeId
+    segment: str
+    version: int
+    member: bool
+    since: datetime
+    turns_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +140,8 @@ class Head:
     watermark: str = ""
     edges: Sequence[Edge] = ()
     slots: Sequence[Slot] = ()
+    contacts: ContactLog | None = None
+    memberships: Sequence[Membership] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +245,45 @@ class SentMessage:
     cost: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a message will cost, to be taken from its journey's budget of one calendar month and channel."""
+
+    journey: str
+    channel: Channel
+    month: str
+    """`2026-03`, in the deployment's zone."""
+    price: Price
+    limit: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What must hold and change together with a message's claim in its run; each part may be absent.
+
+    Attributes:
+        contact: the message, to be added to `log` if nobody else changed that log since it was read.
+        log: of the customer's profile id, as it was read.
+        keep_from: contacts before this moment are dropped from the log.
+        reservation: fails the claim when the budget does not have it any more.
+    """
+
+    contact: Contact | None = None
+    log: ContactLog | None = None
+    keep_from: datetime | None = None
+    reservation: Reservation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LivePage:
+    """Some live runs' ids; `cursor` is None on the last page."""
+
+    run_ids: Sequence[str]
+    cursor: str | None
+
+
 class RunStore(Protocol):
-    """Runs, their slots, and the messages they sent."""
+    """Runs, their slots, the messages they sent, and what these took of caps and budgets."""
 
     def start(self, run: Run, slot: Slot | None) -> StoredRun:
         """Create a run and take its slot, both or neither; `slot` is what was read before deciding.
@@ -225,6 +304,32 @@ class RunStore(Protocol):
 
         Raises:
             StaleWriteError: another writer was first; load it again.
+        """
+        ...
+
+    def claim(self, before: StoredRun, run: Run, claim: Claim) -> StoredRun:
+        """`save` with an empty token, all of the claim with it, or nothing.
+
+        Raises:
+            StaleWriteError: another writer changed the run or the log first; load both again.
+            BudgetSpentError: the budget has less left than the message costs; nothing changed.
+        """
+        ...
+
+    def take_back(self, claim: Claim) -> None:
+        """Give back what a claim took of caps and budget, for a message that surely was not sent. May be repeated
+        for the contact; the reservation is given back every time."""
+        ...
+
+    def spent(self, journey: str, channel: str, month: str) -> Price | None:
+        """What a journey's messages of a channel took of a month's budget so far; None: nothing."""
+        ...
+
+    def live_runs(self, journey: str | None, cursor: str | None, limit: int) -> LivePage:
+        """Ids of live runs, of one journey or of all, in no order of time; may lag a moment behind (index).
+
+        Raises:
+            MalformedBodyError: the cursor is not one of ours.
         """
         ...
 
@@ -250,6 +355,9 @@ class JourneyListing:
     active: bool
     title: str
     listens: Mapping[str, Sequence[str]]
+    """Names of events by what they do: see `journey.listens`."""
+    paused: bool = False
+    """Nobody enters and nothing is sent until it is resumed."""
 
 
 class JourneyStore(Protocol):
@@ -273,4 +381,64 @@ class JourneyStore(Protocol):
 
     def deployment(self) -> Deployment:
         """The deployment's settings."""
+        ...
+
+
+class SegmentStore(Protocol):
+    """Segments' definitions, and who is in them."""
+
+    def segment(self, name: str) -> Segment | None:
+        """The current version."""
+        ...
+
+    def definition(self, name: str) -> Mapping[str, Any] | None:
+        """The current definition as it was put."""
+        ...
+
+    def put_segment(self, segment: Segment, definition: Mapping[str, Any]) -> Segment:
+        """Store a new version, or nothing when the definition is the current one; returns it with its version."""
+        ...
+
+    def remember(self, found: Membership, before: Membership | None) -> None:
+        """Keep what was found out, and the line in the segment's list of members with it.
+
+        Raises:
+            StaleWriteError: another writer found something out first; look again.
+        """
+        ...
+
+    def forget(self, known: Membership) -> None:
+        """Drop a membership of a node that is not a profile id any more, and its line; may be repeated."""
+        ...
+
+    def members(self, name: str, cursor: str | None, limit: int) -> MemberPage:
+        """Members, in no order; going on with a cursor loses none that stays.
+
+        Raises:
+            MalformedBodyError: the cursor is not one of ours.
+        """
+        ...
+
+    def count(self, name: str) -> int:
+        """How many members there are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPage:
+    """Some members: profile ids with the moment since when; `cursor` is None on the last page."""
+
+    members: Sequence[tuple[NodeId, datetime]]
+    cursor: str | None
+
+
+class Errands(Protocol):
+    """Work to be done later, at a moment or as soon as possible. Every errand may be run twice."""
+
+    def run_at(self, at: datetime, errand: Mapping[str, Any], now: datetime) -> None:
+        """Keep an errand until its moment; the same one (kind, subject and moment) again changes nothing.
+
+        Raises:
+            UnavailableError: not kept; try again.
+        """
         ...

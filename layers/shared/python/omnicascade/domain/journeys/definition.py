@@ -10,6 +10,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from omnicascade.domain.deployment import Channel, Price
+from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.journeys.definition_model import (
     CascadeMessageModel,
@@ -23,7 +24,6 @@ from omnicascade.domain.journeys.definition_model import (
     StepModel,
 )
 from omnicascade.domain.journeys.definition_problems import problems_of
-from omnicascade.domain.journeys.documents import read_document
 from omnicascade.domain.journeys.journey import EventEntry, EventRule, Goal, Journey, QuietHours, Reentry
 from omnicascade.domain.journeys.program import (
     DEFAULT_ANSWERS,
@@ -149,6 +149,8 @@ def _journey(model: JourneyModel, version: int, ids: list[str]) -> Journey:
         quiet_hours=quiet and QuietHours(quiet.start, quiet.end, quiet.weekdays(), quiet.zone, quiet.policy),
         holdout_percent=model.holdout,
         deadline=model.deadline,
+        cap=None,
+        own_segment=None,
         program=program,
         templates=frozenset(_templates(program)),
     )

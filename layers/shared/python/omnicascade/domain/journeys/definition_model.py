@@ -15,10 +15,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
+from omnicascade.domain.conditions.comparisons import OPERATORS, show
+from omnicascade.domain.conditions.condition import Condition
+from omnicascade.domain.conditions.reading import SUBJECTS, nearest, read_condition
 from omnicascade.domain.deployment import Price
-from omnicascade.domain.journeys.comparisons import OPERATORS, show
-from omnicascade.domain.journeys.conditions import SUBJECTS, Condition, nearest, read_condition
-from omnicascade.domain.journeys.durations import parse_duration
+from omnicascade.domain.durations import parse_duration
 from omnicascade.domain.journeys.quiet import zone_named
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,9 +7,9 @@ from typing import Any, cast, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from omnicascade.domain.conditions.comparisons import show
+from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import Problem
-from omnicascade.domain.journeys.comparisons import show
-from omnicascade.domain.journeys.conditions import nearest
 from omnicascade.domain.journeys.definition_model import JourneyModel, Model
 
 

@@ -8,15 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from omnicascade.domain.event import Event
-from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.commands import Send, Step
+from omnicascade.domain.journeys.journey import EventEntry, Journey
 from omnicascade.domain.journeys.marks import message_reference
 from omnicascade.domain.journeys.moves import ended
 from omnicascade.domain.journeys.outcomes import record_outcome
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.rules import Verdict, admits, held_out, key_of, may_reenter
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.journeys.stimuli import apply
-from omnicascade.domain.journeys.timer import ROOM_S, Send, Step, advance, foresee, step_states
-from omnicascade.domain.profile import Profile
+from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, step_states
 
 __all__ = (
     "ROOM_S",
@@ -38,31 +39,40 @@ __all__ = (
 
 
 def start(
-    journey: Journey, *, run_id: str, profile: Profile, key: str | None, event: Event | None, now: datetime
+    journey: Journey,
+    *,
+    run_id: str,
+    person: Person,
+    key: str | None,
+    event: Event | None,
+    now: datetime,
+    anchor: str = "",
 ) -> Run:
     """A new run, due when the entry delay is over; already ended, as `held_out`, for a customer of the hold-out.
 
     Args:
         journey: the version the run stays pinned to.
         run_id: unique; only [A-Za-z0-9_-], because message ids are made from it.
-        profile: the customer.
+        person: the customer.
         key: the business key (`key_of`), or None.
         event: the entry event; None for a run started by hand, which is due at once.
         now: aware UTC.
+        anchor: see `Run.anchor`; left out, the profile id.
     """
-    delay = journey.entry.after if journey.entry and event else timedelta()
+    delay = journey.entry.after if isinstance(journey.entry, EventEntry) and event else timedelta()
     run = Run(
         run_id=run_id,
         journey=journey.name,
         version=journey.version,
-        profile_id=profile.profile_id,
+        profile_id=person.profile.profile_id,
+        anchor=anchor or person.profile.profile_id,
         key=key,
         entry=_entry(event) if event else None,
         started_at=now,
         entered_at=event.received_at if event else now,
         due=now + delay,
     )
-    if not held_out(journey, profile):
+    if not held_out(journey, run.anchor):
         return run
     reason = f"in the hold-out of {journey.holdout_percent:g} %"
     return ended(run, now, "", "held_out", reason)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from omnicascade.domain.journeys.conditions import Condition, read_condition, to_mapping
-from omnicascade.domain.journeys.durations import seconds
+from omnicascade.domain.conditions.condition import Condition, to_mapping
+from omnicascade.domain.conditions.reading import read_condition
+from omnicascade.domain.durations import seconds
 from omnicascade.domain.journeys.program import Instruction, instruction_from_json, instruction_to_json
 
 
@@ -31,6 +32,23 @@ class EventEntry:
     key: str | None = None
     after: timedelta = timedelta()
     restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEntry:
+    """Becoming (or ceasing to be) a member of a segment starts a run; `entry: {when: …}` is the entering of the
+    segment `journey:<name>`."""
+
+    segment: str
+    on: Literal["enter", "leave"] = "enter"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleEntry:
+    """The clock starts an audience: a cron or rate expression of EventBridge Scheduler, in the deployment's zone."""
+
+    expression: str
+    segment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +73,21 @@ class EventRule:
     event: str
     match: str | None = None
     where: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRule:
+    """An exit: a condition that ends the run as soon as it is true."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyCap:
+    """At most so many messages of this journey to one person within a rolling window."""
+
+    messages: int
+    per: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +127,8 @@ class Journey:
         topic: the consent topic of every message.
         holdout_percent: customers left out of every hundred, chosen by a stable hash.
         deadline: what could not be sent so long after it was due is dropped.
+        cap: besides the deployment's own.
+        own_segment: the condition of the segment `journey:<name>`, where the entry is one.
         templates: every template its steps name.
     """
 
@@ -101,15 +136,17 @@ class Journey:
     version: int
     title: str
     active: bool
-    entry: EventEntry | None
+    entry: EventEntry | SegmentEntry | ScheduleEntry | None
     reentry: Reentry
-    exits: tuple[EventRule, ...]
+    exits: tuple[EventRule | ConditionRule, ...]
     goal: Goal | None
     transactional: bool
     topic: str
     quiet_hours: QuietHours | None
     holdout_percent: float
     deadline: timedelta | None
+    cap: JourneyCap | None
+    own_segment: Condition | None
     program: tuple[Instruction, ...]
     templates: frozenset[str]
 
@@ -117,8 +154,8 @@ class Journey:
 def listens(journey: Journey) -> dict[str, list[str]]:
     """Which events concern a journey: `entry_events`, `exit_events`, `goal_events`, each a sorted list of names."""
     return {
-        "entry_events": [journey.entry.event] if journey.entry else [],
-        "exit_events": sorted({rule.event for rule in journey.exits}),
+        "entry_events": [journey.entry.event] if isinstance(journey.entry, EventEntry) else [],
+        "exit_events": sorted({rule.event for rule in journey.exits if isinstance(rule, EventRule)}),
         "goal_events": [journey.goal.rule.event] if journey.goal else [],
     }
 
@@ -131,20 +168,13 @@ def to_json(journey: Journey) -> dict[str, Any]:
         "version": journey.version,
         "title": journey.title,
         "active": journey.active,
-        "entry": entry
-        and {
-            "event": entry.event,
-            "where": _condition_out(entry.where),
-            "key": entry.key,
-            "after": seconds(entry.after),
-            "restart": entry.restart,
-        },
+        "entry": _entry_out(entry),
         "reentry": {
             "mode": journey.reentry.mode,
             "after": _length_out(journey.reentry.after),
             "limit": journey.reentry.limit,
         },
-        "exits": [_rule_out(rule) for rule in journey.exits],
+        "exits": [_exit_out(rule) for rule in journey.exits],
         "goal": goal and {**_rule_out(goal.rule), "within": _length_out(goal.within)},
         "transactional": journey.transactional,
         "topic": journey.topic,
@@ -158,6 +188,8 @@ def to_json(journey: Journey) -> dict[str, Any]:
         },
         "holdout_percent": journey.holdout_percent,
         "deadline": _length_out(journey.deadline),
+        "cap": journey.cap and {"messages": journey.cap.messages, "per": seconds(journey.cap.per)},
+        "own_segment": _condition_out(journey.own_segment),
         "program": [instruction_to_json(instruction) for instruction in journey.program],
         "templates": sorted(journey.templates),
     }
@@ -171,16 +203,9 @@ def from_json(stored: Mapping[str, Any]) -> Journey:
         version=int(stored["version"]),
         title=stored["title"],
         active=stored["active"],
-        entry=entry
-        and EventEntry(
-            entry["event"],
-            _condition_in(entry["where"]),
-            entry["key"],
-            timedelta(seconds=int(entry["after"])),
-            entry["restart"],
-        ),
+        entry=_entry_in(entry) if entry else None,
         reentry=Reentry(reentry["mode"], _length_in(reentry["after"]), reentry["limit"]),
-        exits=tuple(_rule_in(rule) for rule in stored["exits"]),
+        exits=tuple(_exit_in(rule) for rule in stored["exits"]),
         goal=goal and Goal(_rule_in(goal), _length_in(goal["within"])),
         transactional=stored["transactional"],
         topic=stored["topic"],
@@ -188,9 +213,56 @@ def from_json(stored: Mapping[str, Any]) -> Journey:
         and QuietHours(quiet["start"], quiet["end"], frozenset(quiet["days"]), quiet["zone"], quiet["policy"]),
         holdout_percent=float(stored["holdout_percent"]),
         deadline=_length_in(stored["deadline"]),
+        cap=JourneyCap(cap["messages"], timedelta(seconds=int(cap["per"]))) if (cap := stored.get("cap")) else None,
+        own_segment=_condition_in(stored.get("own_segment")),
         program=tuple(instruction_from_json(instruction) for instruction in stored["program"]),
         templates=frozenset(stored["templates"]),
     )
+
+
+def _entry_out(entry: EventEntry | SegmentEntry | ScheduleEntry | None) -> dict[str, Any] | None:
+    match entry:
+        case EventEntry():
+            return {
+                "event": entry.event,
+                "where": _condition_out(entry.where),
+                "key": entry.key,
+                "after": seconds(entry.after),
+                "restart": entry.restart,
+            }
+        case SegmentEntry(segment, on):
+            return {"segment": segment, "on": on}
+        case ScheduleEntry(expression, segment):
+            return {"schedule": expression, "segment": segment}
+        case None:
+            return None
+
+
+def _entry_in(stored: Mapping[str, Any]) -> EventEntry | SegmentEntry | ScheduleEntry:
+    if "schedule" in stored:
+        return ScheduleEntry(stored["schedule"], stored["segment"])
+    if "segment" in stored:
+        return SegmentEntry(stored["segment"], stored["on"])
+    return EventEntry(
+        stored["event"],
+        _condition_in(stored["where"]),
+        stored["key"],
+        timedelta(seconds=int(stored["after"])),
+        stored["restart"],
+    )
+
+
+def _exit_out(rule: EventRule | ConditionRule) -> dict[str, Any]:
+    return {"when": to_mapping(rule.condition)} if isinstance(rule, ConditionRule) else _rule_out(rule)
+
+
+def _exit_in(stored: Mapping[str, Any]) -> EventRule | ConditionRule:
+    if "when" not in stored:
+        return _rule_in(stored)
+    condition, problems = read_condition(stored["when"])
+    if condition is None:
+        raise ValueError(f"a stored exit cannot be read: {problems}")
+    return ConditionRule(condition)
 
 
 def _rule_out(rule: EventRule) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
+from omnicascade.domain.country_zones import zone_of_country
 from omnicascade.domain.deployment import Deployment
-from omnicascade.domain.journeys.country_zones import zone_of_country
 from omnicascade.domain.journeys.journey import QuietHours
 from omnicascade.domain.profile import Profile
 

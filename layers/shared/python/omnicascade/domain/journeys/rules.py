@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from omnicascade.domain.conditions.facts import Facts
+from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.durations import spell
 from omnicascade.domain.event import Event, at_path
-from omnicascade.domain.journeys.conditions import Facts, judge
-from omnicascade.domain.journeys.durations import spell
-from omnicascade.domain.journeys.journey import EventRule, Journey
+from omnicascade.domain.journeys.journey import EventEntry, EventRule, Journey
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.run import Run
-from omnicascade.domain.profile import Profile
 
 LATEST: Final = timedelta(days=7)
 """An event that arrives later than this never starts a journey: the moment has passed. It may still end one. Source:
@@ -41,7 +42,7 @@ def key_text(value: object) -> str | None:
 
 def key_of(journey: Journey, event: Event) -> str | None:
     """The business key an event carries for this journey; None without a key, or where the event does not name it."""
-    if journey.entry is None or journey.entry.key is None:
+    if not isinstance(journey.entry, EventEntry) or journey.entry.key is None:
         return None
     return key_text(at_path(event.body, journey.entry.key))
 
@@ -51,10 +52,10 @@ def late(event: Event) -> bool:
     return event.received_at - event.timestamp > LATEST
 
 
-def admits(journey: Journey, event: Event, profile: Profile, deployment: Deployment) -> Verdict:
+def admits(journey: Journey, event: Event, person: Person, deployment: Deployment) -> Verdict:
     """Whether an event starts a run of this journey for this customer, re-entry aside (`may_reenter`)."""
     entry = journey.entry
-    if entry is None or event.name != entry.event:
+    if not isinstance(entry, EventEntry) or event.name != entry.event:
         return Verdict(ok=False, reason=f"{event.name} does not start {journey.name}")
     if not journey.active:
         return Verdict(ok=False, reason=f"{journey.name} is not active")
@@ -66,7 +67,7 @@ def admits(journey: Journey, event: Event, profile: Profile, deployment: Deploym
         return Verdict(ok=False, reason=f"{event.name} does not say {entry.key}, the key of a run")
     if entry.where is None:
         return Verdict(ok=True, reason=f"{event.name} starts {journey.name}")
-    return Verdict(*judge(entry.where, Facts(profile=profile, event=event.body, deployment=deployment)))
+    return Verdict(*judge(entry.where, Facts(profile=person.profile, event=event.body, deployment=deployment)))
 
 
 def may_reenter(journey: Journey, entries: int, last_started: datetime | None, live: bool, now: datetime) -> Verdict:
@@ -95,11 +96,11 @@ def may_reenter(journey: Journey, entries: int, last_started: datetime | None, l
     return Verdict(ok=True, reason="re-entry allowed")
 
 
-def held_out(journey: Journey, profile: Profile) -> bool:
-    """Whether a customer is in the journey's hold-out: a stable hash of both decides, the same in every run."""
+def held_out(journey: Journey, anchor: str) -> bool:
+    """Whether a customer is in the journey's hold-out: a stable hash of both decides (`Run.anchor`), the same in every run."""
     if journey.transactional or journey.holdout_percent <= 0:
         return False
-    digest = hashlib.sha256(f"{journey.name}\n{profile.profile_id}".encode()).digest()
+    digest = hashlib.sha256(f"{journey.name}\n{anchor}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64 * 100 < journey.holdout_percent
 
 

@@ -5,7 +5,7 @@ Exists apart from the engine so that stores, reports and the rehearsal can read 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -14,7 +14,7 @@ from omnicascade.domain.deployment import Channel, Price
 from omnicascade.domain.identifiers import Identifier, NodeId
 
 type SendOutcome = Literal["claimed", "sent", "failed", "unknown", "withdrawn"]
-type RunOutcome = Literal["completed", "exited", "held_out", "failed"]
+type RunOutcome = Literal["completed", "exited", "held_out", "failed", "stopped", "merged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class LedgerEntry:
 class Decision:
     """Something the engine decided, and why.
 
-    `outcome` is sent, failed, unknown, withdrawn, skipped, held, waited, answered, or the outcome of the run's end.
+    `outcome` is sent, failed, unknown, withdrawn, skipped, held, waited, answered, branched, collected, updated,
+    called, paused, resumed, migrated, merged, or the outcome of the run's end.
     """
 
     at: datetime
@@ -65,6 +66,25 @@ class OpenCascade:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a run waits for at a `wait_for` or a `digest`.
+
+    Attributes:
+        step: the step's id.
+        since: when the run began to wait.
+        until: when it stops waiting; None while a digest has not seen its first event.
+        group: a digest's group, as text; None: everything is collected.
+        events: a digest's events so far, oldest first: message_id, timestamp, properties.
+    """
+
+    step: str
+    since: datetime
+    until: datetime | None
+    group: str | None = None
+    events: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One run. Times are UTC.
 
@@ -77,6 +97,14 @@ class Run:
         due: when; None once the run has ended.
         owed_since: when the message at `pc` was first due, while quiet hours hold it back.
         converted_at: when the goal was reached, also after the end.
+        anchor: the profile id that hold-out and splits are decided by: that of the customer's first entry into the
+            journey, so that a merge or a re-entry does not change them. Empty: `profile_id`.
+        waiting: what a `wait_for` or a `digest` waits for, while it does.
+        arms: the arm taken at each branch, split and wait_for so far, by step.
+        digest: what the latest digest collected.
+        paused_at: since when nothing is sent; exits and goals still count.
+        merged_into: the run that goes on in this one's stead.
+        audience: the name of the audience's execution that moves this run; empty: it has one of its own.
     """
 
     run_id: str
@@ -98,6 +126,13 @@ class Run:
     cascade: OpenCascade | None = None
     ledger: tuple[LedgerEntry, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    anchor: str = ""
+    waiting: Waiting | None = None
+    arms: Mapping[str, str] = field(default_factory=dict[str, str])
+    digest: tuple[Mapping[str, Any], ...] = ()
+    paused_at: datetime | None = None
+    merged_into: str | None = None
+    audience: str = ""
 
     @property
     def live(self) -> bool:
@@ -162,7 +197,30 @@ def to_json(run: Run) -> dict[str, Any]:
         "decisions": [
             {"at": d.at.isoformat(), "step": d.step, "outcome": d.outcome, "reason": d.reason} for d in run.decisions
         ],
+        **_rarer_out(run),
     }
+
+
+def _rarer_out(run: Run) -> dict[str, Any]:
+    """What most runs do not have is left out: a run is written at every stop."""
+    waiting = run.waiting
+    rarer: dict[str, Any] = {
+        "anchor": run.anchor,
+        "waiting": waiting
+        and {
+            "step": waiting.step,
+            "since": waiting.since.isoformat(),
+            "until": _time_out(waiting.until),
+            "group": waiting.group,
+            "events": list(waiting.events),
+        },
+        "arms": dict(run.arms),
+        "digest": list(run.digest),
+        "paused_at": _time_out(run.paused_at),
+        "merged_into": run.merged_into,
+        "audience": run.audience,
+    }
+    return {name: value for name, value in rarer.items() if value}
 
 
 def from_json(stored: Mapping[str, Any]) -> Run:
@@ -190,6 +248,23 @@ def from_json(stored: Mapping[str, Any]) -> Run:
         decisions=tuple(
             Decision(datetime.fromisoformat(d["at"]), d["step"], d["outcome"], d["reason"]) for d in stored["decisions"]
         ),
+        anchor=stored.get("anchor", ""),
+        waiting=_waiting_in(stored.get("waiting")),
+        arms=stored.get("arms", {}),
+        digest=tuple(stored.get("digest", ())),
+        paused_at=_time_in(stored.get("paused_at")),
+        merged_into=stored.get("merged_into"),
+        audience=stored.get("audience", ""),
+    )
+
+
+def _waiting_in(stored: Mapping[str, Any] | None) -> Waiting | None:
+    return stored and Waiting(
+        stored["step"],
+        datetime.fromisoformat(stored["since"]),
+        _time_in(stored["until"]),
+        stored["group"],
+        tuple(stored["events"]),
     )
 
 

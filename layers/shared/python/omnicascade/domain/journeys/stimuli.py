@@ -9,7 +9,7 @@ from datetime import datetime
 
 from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import Event
-from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.journey import ConditionRule, EventEntry, Journey
 from omnicascade.domain.journeys.marks import Mark, mark_of
 from omnicascade.domain.journeys.moves import behind_cascade, decided, ended, instruction_at, require_pinned, with_entry
 from omnicascade.domain.journeys.program import DEFAULT_ANSWERS, Cascade, End
@@ -124,7 +124,9 @@ def _beginning(run: Run) -> datetime:
 
 
 def _exit(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
-    if not run.live or not any(concerns(rule, run, event) for rule in journey.exits):
+    if not run.live or not any(
+        concerns(rule, run, event) for rule in journey.exits if not isinstance(rule, ConditionRule)
+    ):
         return run
     instruction = instruction_at(journey, run)
     step = instruction.step if instruction else ""
@@ -134,7 +136,13 @@ def _exit(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
 def _restart(journey: Journey, run: Run, event: Event) -> Run:
     """The same key's entry event counts the delay again while nothing has happened yet. The latest arrival decides."""
     entry = journey.entry
-    if entry is None or not entry.restart or run.entry is None or event.name != entry.event or late(event):
+    if (
+        not isinstance(entry, EventEntry)
+        or not entry.restart
+        or run.entry is None
+        or event.name != entry.event
+        or late(event)
+    ):
         return run
     untouched = run.live and run.pc == 0 and run.cascade is None and not run.ledger and not run.decisions
     if not untouched or run.due is None or event.received_at >= run.due or key_of(journey, event) != run.key:

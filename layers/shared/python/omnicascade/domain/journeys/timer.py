@@ -4,10 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from omnicascade.domain.deployment import Channel, Deployment
+from omnicascade.domain.conditions.facts import Facts
+from omnicascade.domain.conditions.judging import judge
+from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.durations import seconds, spell
 from omnicascade.domain.identifiers import Identifier
-from omnicascade.domain.journeys.conditions import Facts, judge
-from omnicascade.domain.journeys.durations import seconds, spell
+from omnicascade.domain.journeys.commands import Send, Step
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.moves import (
     behind_cascade,
@@ -20,33 +22,14 @@ from omnicascade.domain.journeys.moves import (
     slot,
 )
 from omnicascade.domain.journeys.outcomes import record_outcome
+from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import Cascade, CascadeChannel, Check, End, SendMessage, Wait
 from omnicascade.domain.journeys.quiet import quiet
 from omnicascade.domain.journeys.run import LedgerEntry, OpenCascade, Run
-from omnicascade.domain.profile import Profile
 from omnicascade.domain.reach import permission, reach
 
 ROOM_S: Final = 60
 """Seconds foreseen for a stop that ends the run: room for the call itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """One message to hand to a provider now, already claimed in the run's ledger."""
-
-    message_id: str
-    step: str
-    channel: Channel
-    template: str
-    address: Identifier
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """The run as it is now, and the message to send if one is due. Store the run before sending."""
-
-    run: Run
-    send: Send | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +47,7 @@ class _Held:
     reason: str
 
 
-def advance(journey: Journey, run: Run, profile: Profile, deployment: Deployment, now: datetime) -> Step:
+def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, now: datetime) -> Step:
     """Move a run whose moment has come; unchanged if it is due later or has ended. May be called at any time.
 
     Returns as soon as a message is to be sent (its ledger entry is claimed in the returned run: store that first, then
@@ -80,7 +63,7 @@ def advance(journey: Journey, run: Run, profile: Profile, deployment: Deployment
         if entry.outcome == "claimed":
             lost = replace(entry, outcome="unknown", reason="claimed, and the outcome was never recorded")
             run = settled(journey, run, lost, since=entry.claimed_at, now=now)
-    scene = _Scene(journey, profile, deployment, now)
+    scene = _Scene(journey, person, deployment, now)
     while run.live and run.due is not None and run.due <= now:
         step = _execute(scene, run)
         if step.send:
@@ -89,7 +72,7 @@ def advance(journey: Journey, run: Run, profile: Profile, deployment: Deployment
     return Step(run, None)
 
 
-def foresee(journey: Journey, run: Run, profile: Profile, deployment: Deployment, now: datetime) -> tuple[int, ...]:
+def foresee(journey: Journey, run: Run, person: Person, deployment: Deployment, now: datetime) -> tuple[int, ...]:
     """Whole seconds to wait at each stop if nobody reacts and every message is taken; each at least 1.
 
     The first is the wait behind what happens now; the stop that ends the run counts `ROOM_S`. A cascade of push 4h,
@@ -97,10 +80,10 @@ def foresee(journey: Journey, run: Run, profile: Profile, deployment: Deployment
     """
     stops: list[int] = []
     while run.live:
-        step = advance(journey, run, profile, deployment, now)
+        step = advance(journey, run, person, deployment, now)
         while step.send:
             run = record_outcome(journey, step.run, step.send.message_id, "sent", now=now)
-            step = advance(journey, run, profile, deployment, now)
+            step = advance(journey, run, person, deployment, now)
         run = step.run
         if run.due is not None:
             stops.append(max(1, seconds(run.due - now)))
@@ -113,7 +96,7 @@ class _Scene:
     """Everything but the run that a move depends on."""
 
     journey: Journey
-    profile: Profile
+    person: Person
     deployment: Deployment
     now: datetime
 
@@ -138,7 +121,7 @@ def _execute(scene: _Scene, run: Run) -> Step:
 
 
 def _check(scene: _Scene, run: Run, check: Check) -> Run:
-    facts = Facts(scene.profile, run.entry, scene.deployment, step_states(run))
+    facts = Facts(scene.person.profile, run.entry, scene.deployment, step_states(run))
     holds, reason = judge(check.condition, facts)
     if holds:
         return replace(run, pc=run.pc + 1)
@@ -171,10 +154,10 @@ def _clearance(scene: _Scene, run: Run, step: str, place: SendMessage | CascadeC
     """The address to send to now, or why not; every rule is asked again at every attempt, also after a hold."""
     if any((entry.step, entry.channel) == (step, place.channel) for entry in run.ledger):
         return _Passed("this step has already used this channel")
-    found = reach(scene.profile, place.channel, scene.deployment)
+    found = reach(scene.person.profile, place.channel, scene.deployment)
     if found.address is None:
         return _Passed(found.reason)
-    allowed = permission(scene.profile, place.channel, scene.journey.topic, scene.deployment)
+    allowed = permission(scene.person.profile, place.channel, scene.journey.topic, scene.deployment)
     if not allowed.granted:
         return _Passed(allowed.reason)
     return _timeliness(scene, run) or found.address
@@ -187,7 +170,7 @@ def _timeliness(scene: _Scene, run: Run) -> _Held | _Passed | None:
         return _Passed(f"was due at {owed.isoformat()}, longer ago than the deadline of {spell(deadline)}")
     if hours is None or scene.journey.transactional:
         return None
-    silence = quiet(hours, scene.profile, scene.deployment, scene.now)
+    silence = quiet(hours, scene.person.profile, scene.deployment, scene.now)
     if silence is None:
         return None
     if silence.until is None or hours.policy == "drop":

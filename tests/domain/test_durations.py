@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnicascade.domain.journeys.durations import LONGEST, parse_duration, seconds, spell
+from omnicascade.domain.durations import LONGEST, parse_duration, seconds, spell
 
 
 @pytest.mark.parametrize(

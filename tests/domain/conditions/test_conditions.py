@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from omnicascade.domain.conditions.comparisons import OPERATORS, operand_problem, same
+from omnicascade.domain.conditions.condition import Condition, to_mapping
+from omnicascade.domain.conditions.facts import Facts
+from omnicascade.domain.conditions.judging import judge
+from omnicascade.domain.conditions.reading import read_condition
 from omnicascade.domain.deployment import Deployment
-from omnicascade.domain.journeys.comparisons import OPERATORS, operand_problem, same
-from omnicascade.domain.journeys.conditions import Condition, Facts, judge, read_condition, to_mapping
 from tests.domain.journeys.journey_builders import customer
 
 JSON = st.recursive(

@@ -1,19 +1,13 @@
-"""Conditions: what a journey may ask about a customer, an event or its own steps, and the answer with its reason.
+"""Reads a condition as an author wrote it, and says everything that is wrong with it. Needs no pydantic."""
 
-Exists apart from the definition because conditions are read when a definition is loaded but judged when a run moves.
-The stored form is the mapping the author wrote (`{trait: plan, is: paid}`), checked here without pydantic.
-"""
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, cast
-
-from omnicascade.domain.deployment import Channel, Deployment
+from omnicascade.domain.conditions.comparisons import OPERATORS, operand_problem
+from omnicascade.domain.conditions.condition import All, AnyOf, Condition, Not, Test
+from omnicascade.domain.deployment import Channel
 from omnicascade.domain.errors import Problem
-from omnicascade.domain.event import at_path
-from omnicascade.domain.journeys.comparisons import OPERATORS, operand_problem
-from omnicascade.domain.profile import Profile
-from omnicascade.domain.reach import permission, reach
 
 SUBJECTS: Final = ("trait", "event", "consent", "reachable", "step")
 LATER_SUBJECTS: Final = ("did", "segment", "now")
@@ -27,143 +21,6 @@ DEEPEST: Final = 20
 """Conditions nested deeper than this are refused, so that judging one never exhausts the stack."""
 
 _MEMBERSHIP: Final = ("is", "is_not", "in", "not_in")
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    """Holds when every part holds."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """Holds when at least one part holds."""
-
-    parts: tuple["Condition", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """Holds when its part does not."""
-
-    part: "Condition"
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """One subject (`trait`), its argument (`plan`), one operator and what it is compared with."""
-
-    __test__ = False  # not a test class for pytest
-
-    subject: str
-    argument: str
-    operator: str
-    operand: Any
-
-
-type Condition = All | AnyOf | Not | Test
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a condition may look at.
-
-    Attributes:
-        profile: the customer as they are after the event at hand; None where only an event is judged.
-        event: the entry event, or in `where` the arriving one, as the nested mapping that paths walk through.
-        deployment: decides what silence about consent means and which channels are off.
-        steps: states of each step so far (`STEP_STATES`), by step id.
-    """
-
-    profile: Profile | None = None
-    event: Mapping[str, Any] | None = None
-    deployment: Deployment = field(default_factory=Deployment)
-    steps: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
-
-
-def judge(condition: Condition, facts: Facts) -> tuple[bool, str]:
-    """Whether a condition holds, and why. Never raises on a value of an unexpected type: such a test does not hold."""
-    match condition:
-        case All(parts):
-            return _first(parts, facts, wanted=False)
-        case AnyOf(parts):
-            return _first(parts, facts, wanted=True)
-        case Not(part):
-            holds, reason = judge(part, facts)
-            return not holds, f"not: {reason}"
-        case Test():
-            return _SUBJECT_TESTS[condition.subject](condition, facts)
-
-
-def _first(parts: tuple[Condition, ...], facts: Facts, *, wanted: bool) -> tuple[bool, str]:
-    """Stops at the first part whose answer decides the whole; else every reason counts."""
-    reasons: list[str] = []
-    for part in parts:
-        holds, reason = judge(part, facts)
-        if holds is wanted:
-            return wanted, reason
-        reasons.append(reason)
-    return not wanted, "; ".join(reasons)
-
-
-def _compare(test: Test, value: object) -> tuple[bool, str]:
-    holds, why = OPERATORS[test.operator](value, test.operand)
-    return holds, f"{test.subject} {test.argument} {why}"
-
-
-def _trait(test: Test, facts: Facts) -> tuple[bool, str]:
-    return _compare(test, at_path(facts.profile.traits, test.argument) if facts.profile else None)
-
-
-def _event(test: Test, facts: Facts) -> tuple[bool, str]:
-    return _compare(test, at_path(facts.event or {}, test.argument))
-
-
-def _consent(test: Test, facts: Facts) -> tuple[bool, str]:
-    if facts.profile is None:
-        return False, "no customer to ask for consent"
-    channel, _, topic = test.argument.partition("/")
-    given = permission(facts.profile, Channel(channel), topic, facts.deployment)
-    holds, _ = OPERATORS[test.operator]("granted" if given.granted else "denied", test.operand)
-    return holds, given.reason
-
-
-def _reachable(test: Test, facts: Facts) -> tuple[bool, str]:
-    if facts.profile is None:
-        return False, "no customer to reach"
-    found = reach(facts.profile, Channel(test.argument), facts.deployment)
-    holds, _ = OPERATORS[test.operator](found.address is not None, test.operand)
-    return holds, f"{test.argument}: {found.reason}"
-
-
-def _step(test: Test, facts: Facts) -> tuple[bool, str]:
-    states = facts.steps.get(test.argument, ())
-    named = cast("list[str]", test.operand) if isinstance(test.operand, list) else [str(test.operand)]
-    holds = any(state in states for state in named) is (test.operator in {"is", "in"})
-    return holds, f"step {test.argument} is {', '.join(sorted(states)) or 'not reached yet'}"
-
-
-_SUBJECT_TESTS: Final[Mapping[str, Callable[[Test, Facts], tuple[bool, str]]]] = {
-    "trait": _trait,
-    "event": _event,
-    "consent": _consent,
-    "reachable": _reachable,
-    "step": _step,
-}
-
-
-def to_mapping(condition: Condition) -> dict[str, Any]:
-    """The mapping an author would write for a condition; `read_condition` turns it back."""
-    match condition:
-        case All(parts):
-            return {"all": [to_mapping(part) for part in parts]}
-        case AnyOf(parts):
-            return {"any": [to_mapping(part) for part in parts]}
-        case Not(part):
-            return {"not": to_mapping(part)}
-        case Test():
-            return {condition.subject: condition.argument, condition.operator: condition.operand}
 
 
 def read_condition(

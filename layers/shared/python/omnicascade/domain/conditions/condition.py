@@ -1,0 +1,101 @@
+"""What a condition is once it was read: frozen values that the judge walks, and the mapping an author would write.
+
+Exists apart from reading and judging because programs, segments and rules all keep conditions without doing either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Holds when every part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Holds when at least one part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Holds when its part does not."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One subject (`trait`), its argument (`plan`), one operator and what it is compared with.
+
+    `unchanged_for` (on `trait`): and it has been so for at least so long.
+    """
+
+    __test__ = False  # not a test class for pytest
+
+    subject: str
+    argument: str
+    operator: str
+    operand: Any
+    unchanged_for: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """How often the customer did something; `count: {gte: 1}` where the author says no number.
+
+    Attributes:
+        event: a track event's name, or page, screen, identify.
+        where: must hold for each event that counts.
+        within: only events that happened within so long before now.
+        operator, operand: how the number is compared.
+        since_start: only events since the run began.
+        match: only events whose value at this path equals the run's key (where the run has one).
+    """
+
+    event: str
+    where: Condition | None = None
+    within: timedelta | None = None
+    operator: str = "gte"
+    operand: Any = 1
+    since_start: bool = False
+    match: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTime:
+    """Whether it is a time of day, both ends inclusive, on one of some weekdays.
+
+    Attributes:
+        start, end: minutes after midnight; `end < start` passes midnight.
+        days: weekdays (Monday is 0) on which the window begins.
+        zone: `recipient`, `recipient-only` (false where theirs is not known) or an IANA name.
+    """
+
+    start: int
+    end: int
+    days: frozenset[int] = frozenset(range(7))
+    zone: str = "recipient"
+
+
+type Condition = All | AnyOf | Not | Test | Did | LocalTime
+
+
+def to_mapping(condition: Condition) -> dict[str, Any]:
+    """The mapping an author would write for a condition; `read_condition` turns it back."""
+    match condition:
+        case All(parts):
+            return {"all": [to_mapping(part) for part in parts]}
+        case AnyOf(parts):
+            return {"any": [to_mapping(part) for part in parts]}
+        case Not(part):
+            return {"not": to_mapping(part)}
+        case Test():
+            return {condition.subject: condition.argument, condition.operator: condition.operand}
