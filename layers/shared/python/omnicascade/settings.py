@@ -24,6 +24,10 @@ class Settings:
     sms_max_price_usd: str
     sms_delivery_role_arn: str
     push_application_id: str
+    errands_queue_url: str
+    errands_schedule_group: str
+    errands_schedule_role_arn: str
+    errands_function_arn: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
