@@ -110,6 +110,10 @@ ROUTES: Final = (
 )
 
 TIMELINE_INDEX: Final = "timeline"
+LIVE_INDEX: Final = "live"
+LIVE_PARTITION_KEY: Final = "live"
+LIVE_SORT_KEY: Final = "lk"
+"""The sparse index of live runs: a shard's number, and `<journey>#<run id>`; an item without both is not in it."""
 EVENT_KEY_PREFIX: Final = "E#"
 LINK_KEY_PREFIX: Final = "L#"
 ARCHIVE_PREFIX: Final = "archive/"
@@ -134,3 +138,5 @@ CHANNEL_FAULTS_METRIC: Final = "ChannelFaults"
 """Messages that failed for a reason of ours; counted per `machine` (the state machine's name) and per `channel`."""
 SUPER_NODES_METRIC: Final = "super_nodes"
 """Identifiers named with so many others that they will soon identify nobody, or do so no more; counted per `table`."""
+STALLED_RUNS_METRIC: Final = "stalled_runs"
+"""Live runs whose moment passed long ago and that nobody moved; counted per `table`."""
