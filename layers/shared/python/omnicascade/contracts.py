@@ -111,9 +111,10 @@ ROUTES: Final = (
 
 TIMELINE_INDEX: Final = "timeline"
 LIVE_INDEX: Final = "live"
-LIVE_PARTITION_KEY: Final = "live"
+LIVE_PARTITION_KEY: Final = "lp"
 LIVE_SORT_KEY: Final = "lk"
-"""The sparse index of live runs: a shard's number, and `<journey>#<run id>`; an item without both is not in it."""
+"""The sparse index of live runs: a shard's number, and `<journey>#<run id>`, both text; an item without both is not in
+it. Not called `live`: slots have a flag of that name, and DynamoDB refuses an item whose index key is no text."""
 EVENT_KEY_PREFIX: Final = "E#"
 LINK_KEY_PREFIX: Final = "L#"
 ARCHIVE_PREFIX: Final = "archive/"
