@@ -38,7 +38,8 @@ from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 from omnicascade.domain.links import ClickLink
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.folding import fold
+from omnicascade.domain.projection import Projection
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.deliver_message import LinkStore, TemplateStore
 from omnicascade.usecases.store_ports import (
@@ -559,6 +560,8 @@ def test_the_listing_is_the_current_version_of_each(stores: Stores) -> None:
         "entry_events": ["Basket Filled"],
         "exit_events": [],
         "goal_events": ["Order Completed"],
+        "wait_events": [],
+        "watched": [],
     }
 
 

@@ -122,6 +122,8 @@ def test_a_journey_says_which_events_it_listens_to() -> None:
         "entry_events": ["Product Added"],
         "exit_events": ["Order Completed", "identify"],
         "goal_events": ["Order Completed"],
+        "wait_events": [],
+        "watched": [],
     }
 
 

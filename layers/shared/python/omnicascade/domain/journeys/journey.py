@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from omnicascade.domain.conditions.condition import Condition, to_mapping
-from omnicascade.domain.conditions.reading import read_condition
 from omnicascade.domain.durations import seconds
-from omnicascade.domain.journeys.program import Instruction, instruction_from_json, instruction_to_json
+from omnicascade.domain.journeys.program import Digest, Instruction, WaitFor
+from omnicascade.domain.journeys.program_json import instruction_from_json, instruction_to_json, stored_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,22 @@ class Journey:
 
 
 def listens(journey: Journey) -> dict[str, list[str]]:
-    """Which events concern a journey: `entry_events`, `exit_events`, `goal_events`, each a sorted list of names."""
+    """Which events concern a journey, each a sorted list of names.
+
+    `entry_events`, `exit_events` and `goal_events` by its rules, `wait_events` by its steps (`wait_for`, `digest`);
+    `watched` is `["*"]` where any event of the customer may matter, because a condition is to be noticed once it is
+    true, and else empty.
+    """
+    waits = [step for step in journey.program if isinstance(step, WaitFor | Digest)]
+    watches = any(isinstance(rule, ConditionRule) for rule in journey.exits) or any(
+        isinstance(step, WaitFor) and step.condition is not None for step in waits
+    )
     return {
         "entry_events": [journey.entry.event] if isinstance(journey.entry, EventEntry) else [],
         "exit_events": sorted({rule.event for rule in journey.exits if isinstance(rule, EventRule)}),
         "goal_events": [journey.goal.rule.event] if journey.goal else [],
+        "wait_events": sorted({step.event for step in waits if step.event}),
+        "watched": ["*"] if watches else [],
     }
 
 
@@ -257,12 +268,7 @@ def _exit_out(rule: EventRule | ConditionRule) -> dict[str, Any]:
 
 
 def _exit_in(stored: Mapping[str, Any]) -> EventRule | ConditionRule:
-    if "when" not in stored:
-        return _rule_in(stored)
-    condition, problems = read_condition(stored["when"])
-    if condition is None:
-        raise ValueError(f"a stored exit cannot be read: {problems}")
-    return ConditionRule(condition)
+    return ConditionRule(stored_condition(stored["when"])) if "when" in stored else _rule_in(stored)
 
 
 def _rule_out(rule: EventRule) -> dict[str, Any]:
@@ -278,7 +284,7 @@ def _condition_out(condition: Condition | None) -> dict[str, Any] | None:
 
 
 def _condition_in(stored: object) -> Condition | None:
-    return read_condition(stored)[0] if stored else None
+    return stored_condition(stored) if stored else None
 
 
 def _length_out(length: timedelta | None) -> int | None:

@@ -7,13 +7,10 @@ A program is a flat tuple of instructions and a run points into it with a progra
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any, Final
 
-from omnicascade.domain.conditions.condition import Condition, to_mapping
-from omnicascade.domain.conditions.reading import read_condition
+from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.deployment import Channel, Price
-from omnicascade.domain.durations import seconds
 
 DEFAULT_ANSWERS: Final = frozenset({"click", "tap", "visit", "reply", "goal"})
 """What counts as an answer unless a journey says otherwise. Never an e-mail open: mail programs open by themselves."""
@@ -207,77 +204,3 @@ type Instruction = (
     | Webhook
     | End
 )
-
-
-def instruction_to_json(instruction: Instruction) -> dict[str, Any]:
-    """An instruction as plain JSON types, told apart by `op`."""
-    match instruction:
-        case Check(step, condition, otherwise):
-            return {"op": "check", "step": step, "condition": to_mapping(condition), "otherwise": otherwise}
-        case SendMessage(step, channel, template, budget):
-            return {
-                "op": "send",
-                "step": step,
-                "channel": str(channel),
-                "template": template,
-                "budget": _price_out(budget),
-            }
-        case Cascade(step, order, channels):
-            return {"op": "cascade", "step": step, "order": order, "channels": [_channel_out(c) for c in channels]}
-        case Wait(step, length):
-            return {"op": "wait", "step": step, "length": seconds(length)}
-        case End(step, reason):
-            return {"op": "end", "step": step, "reason": reason}
-
-
-def instruction_from_json(stored: Mapping[str, Any]) -> Instruction:
-    """The instruction that `instruction_to_json` wrote.
-
-    Raises:
-        ValueError: stored by a later version of the product.
-    """
-    step = stored["step"]
-    match stored["op"]:
-        case "check":
-            condition, problems = read_condition(stored["condition"])
-            if condition is None:
-                raise ValueError(f"stored condition of step {step} cannot be read: {problems}")
-            return Check(step, condition, int(stored["otherwise"]))
-        case "send":
-            return SendMessage(step, Channel(stored["channel"]), stored["template"], _price_in(stored["budget"]))
-        case "cascade":
-            return Cascade(step, stored["order"], tuple(_channel_in(channel) for channel in stored["channels"]))
-        case "wait":
-            return Wait(step, timedelta(seconds=int(stored["length"])))
-        case "end":
-            return End(step, stored["reason"])
-        case unknown:
-            raise ValueError(f"stored step {step} has an unknown instruction {unknown!r}")
-
-
-def _channel_out(part: CascadeChannel) -> dict[str, Any]:
-    return {
-        "channel": str(part.channel),
-        "template": part.template,
-        "wait": seconds(part.wait),
-        "answered_by": sorted(part.answered_by),
-        "budget": _price_out(part.budget),
-    }
-
-
-def _channel_in(stored: Mapping[str, Any]) -> CascadeChannel:
-    return CascadeChannel(
-        Channel(stored["channel"]),
-        stored["template"],
-        timedelta(seconds=int(stored["wait"])),
-        frozenset(stored["answered_by"]),
-        _price_in(stored["budget"]),
-    )
-
-
-def _price_out(price: Price | None) -> dict[str, str] | None:
-    return price and {"amount": str(price.amount), "currency": price.currency}
-
-
-def _price_in(stored: Mapping[str, str] | None) -> Price | None:
-    return Price(Decimal(stored["amount"]), stored["currency"]) if stored else None
