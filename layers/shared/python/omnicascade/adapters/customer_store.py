@@ -11,13 +11,22 @@ from typing import Final
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Statement, Table, insert_statement, number, text
 from omnicascade.adapters.warm_memory import LONGEST_REMEMBERED, WarmMemory
+from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import Edge
 from omnicascade.domain.identity_rules import Trust
+from omnicascade.domain.journeys.person import Contact
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.projection_json import dump_projection, load_projection
-from omnicascade.usecases.store_ports import MOST_PARTNERS, Head, ProjectionChange, Slot, StoredProjection
+from omnicascade.usecases.store_ports import (
+    MOST_PARTNERS,
+    ContactLog,
+    Head,
+    ProjectionChange,
+    Slot,
+    StoredProjection,
+)
 
 _PAGE: Final = MOST_PARTNERS + 100
 """Items of a head read in one request: all of it, unless the node is crowded."""
@@ -44,7 +53,7 @@ class DynamoCustomerStore:
 
     def head(self, node: NodeId, *, consistent: bool) -> Head:
         """See `CustomerStore.head`. Cost: one query, 0.5 or 1 read unit per 4 KB; two if crowded."""
-        projection, watermark, edges, slots = None, "", list[Edge](), list[Slot]()
+        projection, watermark, edges, slots, contacts = None, "", list[Edge](), list[Slot](), None
         for item in self._head_items(node, consistent=consistent):
             sk = item["sk"]["S"]
             if sk == keys.PROJECTION:
@@ -53,7 +62,9 @@ class DynamoCustomerStore:
                 edges.append(edge_from(item))
             elif sk.startswith(keys.SLOT_PREFIX):
                 slots.append(slot_from(item))
-        return Head(node, projection, watermark, edges, slots)
+            elif sk == keys.CONTACTS:
+                contacts = contacts_from(item)
+        return Head(node, projection, watermark, edges, slots, contacts)
 
     def _head_items(self, node: NodeId, *, consistent: bool) -> Iterator[Item]:
         """All items of a head; edges stand before the rest, so that those of a crowded node must be jumped over."""
@@ -191,3 +202,26 @@ def slot_from(item: Item) -> Slot:
         first_started=datetime.fromisoformat(item["first"]["S"]),
         anchor=item["anchor"]["S"],
     )
+
+
+def contacts_item(log: ContactLog) -> Item:
+    """The stored form of a log of contacts; its revision is the condition of its next write."""
+    said = [
+        [epoch_ms(one.at), one.message_id, one.channel.value, one.journey, one.kind]
+        for one in sorted(log.contacts, key=lambda one: (one.at, one.message_id))
+    ]
+    return {
+        "pk": text(log.node),
+        "sk": text(keys.CONTACTS),
+        "rev": number(log.revision),
+        "c": text(_encode(said)),
+    }
+
+
+def contacts_from(item: Item) -> ContactLog:
+    """Read what `contacts_item` wrote."""
+    contacts = tuple(
+        Contact(from_ms(at), message_id, Channel(channel), journey, kind)
+        for at, message_id, channel, journey, kind in json.loads(item["c"]["S"])
+    )
+    return ContactLog(NodeId(item["pk"]["S"]), int(item["rev"]["N"]), contacts)

@@ -2,6 +2,7 @@
 
     item        pk               sk                             read by
     event       node             E#<messageId>                  put if absent; index `timeline` (pk, at)
+    contacts    node             H#C                            head of a node
     projection  node             H#P                            head of a node: Query pk, begins_with(sk, "H#")
     edge        node             H#L#<other node>#<place>       head of a node, stored at both ends
     slot        node             H#S#<journey>#<hash of key>    head of a node
@@ -32,6 +33,7 @@ from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.moments import epoch_ms
 
 HEAD_PREFIX: Final = "H#"
+CONTACTS: Final = "H#C"
 PROJECTION: Final = "H#P"
 EDGE_PREFIX: Final = "H#L#"
 SLOT_PREFIX: Final = "H#S#"

@@ -14,7 +14,7 @@ from omnicascade.domain.identity_rules import ANONYMOUS, USER, IdentityRules
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection, join
-from omnicascade.usecases.store_ports import Head, HeadReader, Slot
+from omnicascade.usecases.store_ports import ContactLog, Head, HeadReader, Membership, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,27 @@ class Customer:
     Attributes:
         projections: what each member's own events add up to; their join is the profile.
         slots: of every member; after a merge a journey and key may have several.
+        logs: the messages that caps look at, one log for each member that has any.
+        memberships: what was last found out of segments, of every member.
     """
 
     profile: Profile
     component: Component
     projections: Mapping[NodeId, Projection]
     slots: Sequence[Slot]
+    logs: Sequence[ContactLog] = ()
+    memberships: Sequence[Membership] = ()
 
     @property
     def person(self) -> Person:
-        """The customer as journeys see them."""
-        return Person(self.profile)
+        """The customer as journeys see them where no condition asks for history (`read_person.person_of`)."""
+        return Person(self.profile, contacts=tuple(contact for log in self.logs for contact in log.contacts))
+
+    @property
+    def own_log(self) -> ContactLog:
+        """The log that the next message is written to: the profile id's."""
+        node = NodeId(self.profile.profile_id)
+        return next((log for log in self.logs if log.node == node), ContactLog(node))
 
 
 def find_customer(
@@ -53,7 +63,12 @@ def find_customer(
     members = [heads[member] for member in component.members]
     slots = [slot for head in members for slot in head.slots]
     projections = {head.node: head.projection for head in members if head.projection}
-    return customer_of(component, projections, slots, definitions)
+    customer = customer_of(component, projections, slots, definitions)
+    return customer and replace(
+        customer,
+        logs=[head.contacts for head in members if head.contacts],
+        memberships=[known for head in members for known in head.memberships],
+    )
 
 
 def component_around(
