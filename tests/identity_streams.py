@@ -23,12 +23,12 @@ from omnicascade.domain.identity import (
     INCLUDE,
     STAFF_SOURCE,
     Edge,
-    Resolution,
     edges_of,
     judges_identities,
 )
 from omnicascade.domain.identity_rules import IdentityRules, Limit, Trust
 from omnicascade.domain.profile import Profile
+from omnicascade.domain.resolution import Resolution
 
 T0: Final = datetime(2026, 3, 1, tzinfo=UTC)
 STEP: Final = timedelta(hours=6)

@@ -27,12 +27,13 @@ from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.erasure import REMEMBERED, Counts, Erasure, Receipt, Work, entombed
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.identity import INCLUDE, Edge
 from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.projection import Projection
 from omnicascade.usecases.deliver_message import LinkStore
 from omnicascade.usecases.erasure_ports import ErasureStore
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, RunStore, SentMessage, Slot

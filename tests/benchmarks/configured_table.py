@@ -12,9 +12,10 @@ from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import identifiers_of
 from omnicascade.domain.identity import edges_of
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.projection import Projection
 from omnicascade.usecases.configure_deployment import configure_deployment
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.store_ports import ProjectionChange

@@ -19,9 +19,11 @@ from omnicascade.domain.computed_reading import millionths
 from omnicascade.domain.computed_shipped import SHIPPED, SHIPPED_DEFINITIONS
 from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier
+from omnicascade.domain.joining import join
 from omnicascade.domain.moments import epoch_ms, from_ms, iso_ms
-from omnicascade.domain.projection import Projection, fold, join
+from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
 
 T0 = datetime(2026, 3, 1, 9, tzinfo=UTC)

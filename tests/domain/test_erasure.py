@@ -20,9 +20,10 @@ from omnicascade.domain.erasure import (
     without,
 )
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.moments import epoch_ms
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.projection import Projection
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ANN = Identifier("email", "annika@example.com")

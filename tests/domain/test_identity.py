@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.identity import ALIAS, SAME_CALL, Component, Edge, component_of, edges_of
+from omnicascade.domain.identity import ALIAS, SAME_CALL, Edge, edges_of
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules, Limit
+from omnicascade.domain.resolution import Component, component_of
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 ANN, BOB = Identifier("user_id", "ann"), Identifier("user_id", "bob")

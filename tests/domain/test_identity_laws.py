@@ -10,19 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.identity import (
-    ALIAS,
-    BY_HAND,
-    EXCLUDE,
-    INCLUDE,
-    RELEASE,
-    SAME_CALL,
-    SEPARATE,
-    Edge,
-    Resolution,
-    component_of,
-)
+from omnicascade.domain.identity import ALIAS, BY_HAND, EXCLUDE, INCLUDE, RELEASE, SAME_CALL, SEPARATE, Edge
 from omnicascade.domain.identity_rules import IdentityRules, Limit, Trust
+from omnicascade.domain.resolution import Resolution, component_of
 from tests.domain.test_identity import (
     ANN,
     BOB,

@@ -13,10 +13,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier, NodeId
+from omnicascade.domain.joining import join
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Profile
-from omnicascade.domain.projection import Projection, fold, join
+from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.identity import Edge, edges_of
+from omnicascade.domain.joining import join
 from omnicascade.domain.moments import from_ms
 from omnicascade.domain.profile import Profile, TraitSource
-from omnicascade.domain.projection import Projection, fold, join
+from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
 from omnicascade.domain.trait_words import MOST_DOUBTS
 

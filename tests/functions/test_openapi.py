@@ -15,12 +15,15 @@ from openapi_spec_validator import validate
 from omnicascade.contracts import INTAKE_PATHS, ROUTES
 from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier
-from omnicascade.domain.identity import ALIAS, Component, Edge, Refusal
+from omnicascade.domain.identity import ALIAS, Edge
 from omnicascade.domain.identity_rules import DEFAULT_RULES
 from omnicascade.domain.intake import accept
+from omnicascade.domain.joining import join
 from omnicascade.domain.journeys.run import Decision, LedgerEntry, Run
-from omnicascade.domain.projection import Projection, fold, join
+from omnicascade.domain.projection import Projection
+from omnicascade.domain.resolution import Component, Refusal
 from omnicascade.domain.template_definition import load_template
 from omnicascade.domain.templates import to_json
 from omnicascade.usecases.change_consent import change_consent

@@ -21,7 +21,10 @@ ERASURE: Final = "tests/usecases/test_erase_customer.py"
 
 _ROAD: Final = "usecases/project_profiles.py"
 _IDENTITY: Final = "domain/identity.py"
-_PROJECTION: Final = "domain/projection.py"
+_RESOLUTION: Final = "domain/resolution.py"
+_FOLDING: Final = "domain/folding.py"
+_JOINING: Final = "domain/joining.py"
+_ORDER_MONEY: Final = "domain/order_money.py"
 _MEMORY: Final = "adapters/memory_stores.py"
 
 
@@ -171,7 +174,7 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "trust does not matter",
-        _IDENTITY,
+        _RESOLUTION,
         "return (edge.trust, epoch_ms(edge.at), edge.message_id,",
         "return (epoch_ms(edge.at), edge.message_id,",
         (IDENTITY_LAWS,),
@@ -179,7 +182,7 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "a pair counts twice when two events name it in two directions",
-        _IDENTITY,
+        _RESOLUTION,
         "key = (edge.a, edge.b, edge.place) if one_way else (edge.b, edge.a, edge.place)",
         "key = (edge.a, edge.b, edge.place) if one_way or True else (edge.b, edge.a, edge.place)",
         (IDENTITY_LAWS,),
@@ -193,7 +196,7 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "a window is no longer looked at: it counts for ever",
-        _IDENTITY,
+        _RESOLUTION,
         "        if limit.window is None:\n",
         "        if limit.window is None or over:\n",
         (IDENTITY_LAWS,),
@@ -207,7 +210,7 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "a separation is forgotten",
-        _IDENTITY,
+        _RESOLUTION,
         "if refusal is None and apart and _kept_apart(left, right, apart):",
         "if refusal is None and not apart and _kept_apart(left, right, apart):",
         (IDENTITY_LAWS,),
@@ -215,42 +218,42 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "an exclusion is forgotten",
-        _IDENTITY,
+        _RESOLUTION,
         "if parted and _pair(edge) in parted:",
         "if parted and _pair(edge) in crowded:",
         (IDENTITY_LAWS,),
     ),
     PlantedBug(
         "an alias joins two known users",
-        _IDENTITY,
+        _RESOLUTION,
         "        if len(known) == 2:\n",
         "        if len(known) == 3:\n",
         (IDENTITY,),
     ),
     PlantedBug(
         "a session of a shared device joins whoever is named in it",
-        _IDENTITY,
+        _RESOLUTION,
         "if edge.b.type == SESSION and len(right.members) > 1:",
         "if edge.b.type == SESSION and len(right.members) > 9:",
         (IDENTITY_LAWS,),
     ),
     PlantedBug(
         "a super-node joins its first strangers",
-        _IDENTITY,
+        _RESOLUTION,
         "for node, others in partners.items() if len(others) > most)",
         "for node, others in partners.items() if len(others) > most * 99)",
         (IDENTITY_LAWS,),
     ),
     PlantedBug(
         "merges have no cap",
-        _IDENTITY,
+        _RESOLUTION,
         "if len(left.merging) + len(right.merging) + both_existed > rules.max_merges:",
         "if len(left.merging) + len(right.merging) > rules.max_merges:",
         (IDENTITY_LAWS,),
     ),
     PlantedBug(
         "identifiers have no cap",
-        _IDENTITY,
+        _RESOLUTION,
         "if len(left.members) + len(right.members) > rules.max_identifiers:",
         "if len(left.members) > rules.max_identifiers:",
         (IDENTITY,),
@@ -272,7 +275,7 @@ PLANTED: Final = (
     # What is known of them.
     PlantedBug(
         "counters of two identifiers are not added",
-        _PROJECTION,
+        _ORDER_MONEY,
         "        events=left.events + right.events,\n",
         "        events=max(left.events, right.events),\n",
         (PROJECTION,),
@@ -280,14 +283,14 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "the latest consent stands where two identifiers disagree",
-        _PROJECTION,
-        "            _keep_strictest(consent, key, said)\n",
-        "            _keep_latest(consent, key, said)\n",
+        _JOINING,
+        "            keep_strictest(consent, key, said)\n",
+        "            keep_latest(consent, key, said)\n",
         (PROJECTION,),
     ),
     PlantedBug(
         "what was erased is folded again",
-        _PROJECTION,
+        _FOLDING,
         "if erased is not None and epoch_ms(event.received_at) <= erased:",
         "if erased is not None and epoch_ms(event.received_at) < 0:",
         (PROJECTION, ERASURE),
@@ -301,23 +304,23 @@ PLANTED: Final = (
     ),
     PlantedBug(
         "a stranger's device can erase a trait",
-        _PROJECTION,
+        _JOINING,
         "void.get(node, ())",
         "()",
         (PROJECTION, TRAIT_WORDS),
     ),
     PlantedBug(
         "staff's words count as a customer's events",
-        _PROJECTION,
+        _FOLDING,
         "        if judges_identities(event):\n",
         "        if judges_identities(event) and erased:\n",
         (PROJECTION, PROFILE_LAWS),
     ),
     PlantedBug(
         "a profile shows the identifiers of strangers",
-        _PROJECTION,
-        "if not members or known.identifier.node_id in together:",
-        "if known.identifier.node_id in together or members:",
+        _JOINING,
+        "if not members or known.identifier.node_id in everybody:",
+        "if known.identifier.node_id in everybody or members:",
         (PROFILE_LAWS,),
     ),
 )

@@ -23,13 +23,15 @@ from omnicascade.domain.errors import (
 )
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import Component
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink, location_of
-from omnicascade.domain.projection import Projection, fold, join
+from omnicascade.domain.folding import fold
+from omnicascade.domain.joining import join
+from omnicascade.domain.projection import Projection
+from omnicascade.domain.resolution import Component
 from omnicascade.domain.sms import parts
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.deliver_message import LATENESS, MAX_ATTEMPTS, Delivery, PostOffice

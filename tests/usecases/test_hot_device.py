@@ -11,8 +11,9 @@ import pytest
 
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.identity import Resolution, edges_of
+from omnicascade.domain.identity import edges_of
 from omnicascade.domain.identity_rules import DEFAULT_RULES
+from omnicascade.domain.resolution import Resolution
 from omnicascade.usecases.store_ports import MOST_PARTNERS
 from tests.identity_streams import T0, Posted
 from tests.usecases.identity_road import Road

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import EXCLUDE, INCLUDE, SEPARATE, Component, Edge, judges_identities
+from omnicascade.domain.identity import EXCLUDE, INCLUDE, SEPARATE, Edge, judges_identities
+from omnicascade.domain.resolution import Component
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.project_profiles import Arrival
 from tests.identity_streams import (

@@ -15,8 +15,9 @@ from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.identifiers import Identifier, NodeId
-from omnicascade.domain.identity import INCLUDE, SEPARATE, Component
+from omnicascade.domain.identity import INCLUDE, SEPARATE
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules, Limit
+from omnicascade.domain.resolution import Component
 from omnicascade.usecases import rebuild_profiles
 from omnicascade.usecases.compare_profiles import compare_profiles
 from omnicascade.usecases.find_customer import Customer

@@ -16,7 +16,8 @@ from typing import Any, Final
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.profile import Counters, KnownIdentifier
-from omnicascade.domain.projection import Blocked, Projection, Said
+from omnicascade.domain.projection import Projection
+from omnicascade.domain.spoken import Blocked, Said
 from omnicascade.domain.trait_words import Stamp, Trait
 
 MOST_CHARACTERS: Final = 300_000

@@ -11,8 +11,8 @@ from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.identity import STAFF_SOURCE
 from omnicascade.domain.json_text import mapping
-from omnicascade.domain.projection import SUBSCRIBED, UNSUBSCRIBED
 from omnicascade.domain.reach import reach
+from omnicascade.domain.spoken import SUBSCRIBED, UNSUBSCRIBED
 from omnicascade.domain.track_call import track_call
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.ports import Envelope, EventQueue

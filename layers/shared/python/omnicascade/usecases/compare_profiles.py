@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import Component
 from omnicascade.domain.profile import Profile, ProfileId
+from omnicascade.domain.resolution import Component
 from omnicascade.usecases.rebuild_profiles import Rebuilt
 
 _COMPARED: Final = tuple(field.name for field in fields(Profile) if field.name != "members")

@@ -23,15 +23,10 @@ from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import EventRule, Journey
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink, UnsubscribeLink, one_click_headers
-from omnicascade.domain.projection import (
-    EMAIL_MARKED_AS_SPAM,
-    MESSAGE_FAILED,
-    SUBSCRIBED,
-    UNSUBSCRIBED,
-    Projection,
-    fold,
-    join,
-)
+from omnicascade.domain.folding import fold
+from omnicascade.domain.joining import join
+from omnicascade.domain.projection import Projection
+from omnicascade.domain.spoken import EMAIL_MARKED_AS_SPAM, MESSAGE_FAILED, SUBSCRIBED, UNSUBSCRIBED
 from omnicascade.domain.reach import permission
 from omnicascade.domain.sms import price_of_sms
 from omnicascade.domain.templates import RenderedMessage, Template

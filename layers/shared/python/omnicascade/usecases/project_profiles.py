@@ -15,11 +15,12 @@ from typing import Final
 from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
 from omnicascade.domain.event import Event
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge, edges_of
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.moments import epoch_ms
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.projection import Projection
 from omnicascade.usecases.move_runs import ATTEMPTS, JourneyDesk
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, StoredProjection
 

@@ -28,6 +28,7 @@ from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import Fold
 from omnicascade.domain.identifiers import (
     Identifier,
     Named,
@@ -38,13 +39,16 @@ from omnicascade.domain.identifiers import (
     normalise,
     spelled,
 )
-from omnicascade.domain.identity import INCLUDE, STAFF_SOURCE, Component, Edge, Resolution, edges_of
+from omnicascade.domain.identity import INCLUDE, STAFF_SOURCE, Edge, edges_of
 from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 from omnicascade.domain.intake import read_time
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.moments import epoch_ms, from_ms
+from omnicascade.domain.order_money import COUNTED
 from omnicascade.domain.profile import Profile
-from omnicascade.domain.projection import COUNTED, SPEAKING, Fold, Projection
+from omnicascade.domain.projection import Projection
+from omnicascade.domain.resolution import Component, Resolution
+from omnicascade.domain.spoken import SPEAKING
 from omnicascade.domain.trait_words import Stamp
 from omnicascade.usecases.find_customer import Customer, customer_of, known_since
 

@@ -13,9 +13,10 @@ from typing import Final
 
 from omnicascade.domain.deployment import Deployment, Source
 from omnicascade.domain.event import Event
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier, NodeId, identifiers_of
 from omnicascade.domain.identity import Edge, edges_of
-from omnicascade.domain.projection import Projection, fold
+from omnicascade.domain.projection import Projection
 from omnicascade.usecases.find_customer import find_customer
 from omnicascade.usecases.store_ports import (
     CustomerStore,

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.identity import EXCLUDE, SEPARATE, Component, Edge
+from omnicascade.domain.identity import EXCLUDE, SEPARATE, Edge
 from omnicascade.domain.identity_rules import IdentityRules
+from omnicascade.domain.resolution import Component
 from omnicascade.usecases.find_customer import component_around
 from omnicascade.usecases.store_ports import Head, HeadReader
 
