@@ -10,6 +10,7 @@ from typing import Final
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Statement, Table, insert_statement, number, text
+from omnicascade.adapters.membership_items import membership_from
 from omnicascade.adapters.warm_memory import LONGEST_REMEMBERED, WarmMemory
 from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import MessageId
@@ -23,6 +24,7 @@ from omnicascade.usecases.store_ports import (
     MOST_PARTNERS,
     ContactLog,
     Head,
+    Membership,
     ProjectionChange,
     Slot,
     StoredProjection,
@@ -54,6 +56,7 @@ class DynamoCustomerStore:
     def head(self, node: NodeId, *, consistent: bool) -> Head:
         """See `CustomerStore.head`. Cost: one query, 0.5 or 1 read unit per 4 KB; two if crowded."""
         projection, watermark, edges, slots, contacts = None, "", list[Edge](), list[Slot](), None
+        memberships = list[Membership]()
         for item in self._head_items(node, consistent=consistent):
             sk = item["sk"]["S"]
             if sk == keys.PROJECTION:
@@ -64,7 +67,9 @@ class DynamoCustomerStore:
                 slots.append(slot_from(item))
             elif sk == keys.CONTACTS:
                 contacts = contacts_from(item)
-        return Head(node, projection, watermark, edges, slots, contacts)
+            elif sk.startswith(keys.MEMBERSHIP_PREFIX):
+                memberships.append(membership_from(item))
+        return Head(node, projection, watermark, edges, slots, contacts, memberships)
 
     def _head_items(self, node: NodeId, *, consistent: bool) -> Iterator[Item]:
         """All items of a head; edges stand before the rest, so that those of a crowded node must be jumped over."""

@@ -3,10 +3,14 @@
     item        pk               sk                             read by
     event       node             E#<messageId>                  put if absent; index `timeline` (pk, at)
     contacts    node             H#C                            head of a node
+    membership  node             H#G#<segment>                  head of a node
     projection  node             H#P                            head of a node: Query pk, begins_with(sk, "H#")
     edge        node             H#L#<other node>#<place>       head of a node, stored at both ends
     slot        node             H#S#<journey>#<hash of key>    head of a node
     run         node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
+    member      G#<segment>#<n>  <profile id>                   Query from a cursor on, shard by shard
+    count       G#<segment>#<n>  #                              Get of all shards
+    errand      DUE#<bucket>     <moment>#<hash>                Query when the bucket is due
     message     M#<provider id>  M                              Get by the provider's id
     link        L#<code>         L                              Get by the code of the URL; expires
     receipt     ERASURES         <erasure id>                   Get by the erasure's id; expires
@@ -14,6 +18,8 @@
     source      CONFIG           SOURCE#<sha256 of write key>   Get by write key; Query begins_with for the list
     deployment  CONFIG           DEPLOYMENT                     Get
     index       CONFIG           JOURNEYS                       Get: name, version and events of every journey
+    segments    CONFIG           SEGMENTS                       Get: every segment's current version
+    schedule    CONFIG           SCHEDULE#<journey>             Get: when a journey's clock goes off next
     journey     CONFIG           JOURNEY#<name>#<version>       Get
     template    CONFIG           TEMPLATE#<name>                Get; Query begins_with for the list
 
@@ -35,6 +41,7 @@ from omnicascade.domain.moments import epoch_ms
 HEAD_PREFIX: Final = "H#"
 CONTACTS: Final = "H#C"
 PROJECTION: Final = "H#P"
+MEMBERSHIP_PREFIX: Final = "H#G#"
 EDGE_PREFIX: Final = "H#L#"
 SLOT_PREFIX: Final = "H#S#"
 HEAD_END: Final = "H#~"
@@ -43,6 +50,7 @@ RUN_PREFIX: Final = "R#"
 CONFIG: Final = "CONFIG"
 DEPLOYMENT: Final = "DEPLOYMENT"
 JOURNEY_INDEX: Final = "JOURNEYS"
+SEGMENT_INDEX: Final = "SEGMENTS"
 SOURCE_PREFIX: Final = "SOURCE#"
 TEMPLATE_PREFIX: Final = "TEMPLATE#"
 RECEIPTS: Final = "ERASURES"
@@ -121,6 +129,38 @@ def run_key(run_id: str) -> tuple[str, str]:
     """(pk, sk) of a run: its id carries its home node, `<journey>_<node>_<hash>`."""
     _, node, _ = run_id.rsplit("_", 2)
     return node, f"{RUN_PREFIX}{run_id}"
+
+
+MEMBER_SHARDS: Final = 16
+"""Partitions of one segment's list, so that 16,000 customers a second can enter or leave it. Source: DynamoDB
+developer guide, "Burst and adaptive capacity": 1,000 write units a second of one partition."""
+MEMBER_COUNT: Final = "#"
+"""In each of these partitions, before every profile id: how many lines it has."""
+
+
+def membership_key(segment: str) -> str:
+    """`H#G#<segment>`."""
+    return f"{MEMBERSHIP_PREFIX}{segment}"
+
+
+def member_shard(node: NodeId) -> int:
+    """Which partition of a segment's list a customer stands in."""
+    return int(short_hash(node, 4), 16) % MEMBER_SHARDS
+
+
+def members_key(segment: str, shard: int) -> str:
+    """`G#<segment>#<shard>`, where the shards sort as they are counted."""
+    return f"G#{segment}#{shard:02d}"
+
+
+def bucket_key(bucket: str) -> str:
+    """`DUE#<bucket>`: errands of the same ten minutes."""
+    return f"DUE#{bucket}"
+
+
+def schedule_key(journey: str) -> str:
+    """`SCHEDULE#<journey>`."""
+    return f"SCHEDULE#{journey}"
 
 
 def message_key(provider_id: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from omnicascade.usecases.project_profiles import Arrival
 from omnicascade.usecases.store_ports import (
     MOST_PARTNERS,
     Head,
+    Membership,
     Page,
     ProjectionChange,
     SentMessage,
@@ -135,6 +136,7 @@ class _Node:
     watermark: str = ""
     edges: dict[tuple[NodeId, str], Edge] = field(default_factory=dict[tuple[NodeId, str], Edge])
     slots: dict[str, Slot] = field(default_factory=dict[str, Slot])
+    memberships: dict[str, Membership] = field(default_factory=dict[str, Membership])
 
 
 class MemoryCustomerStore:
@@ -149,7 +151,14 @@ class MemoryCustomerStore:
         held = self._nodes.get(node, _Node())
         others = set(sorted({there for there, _ in held.edges})[:MOST_PARTNERS])
         edges = tuple(edge for (there, _), edge in sorted(held.edges.items()) if there in others)
-        return Head(node, held.projection, held.watermark, edges, tuple(held.slots.values()))
+        return Head(
+            node,
+            held.projection,
+            held.watermark,
+            edges,
+            tuple(held.slots.values()),
+            memberships=tuple(held.memberships.values()),
+        )
 
     def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
         """See `CustomerStore.projections`; always consistent."""
