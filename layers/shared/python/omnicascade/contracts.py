@@ -47,6 +47,7 @@ class Function(StrEnum):
     CONFIGURE_DEPLOYMENT = "configure_deployment"
     RUN_ERRANDS = "run_errands"
     WATCH_RUNS = "watch_runs"
+    RUN_AUDIENCE = "run_audience"
 
 
 class Auth(StrEnum):
@@ -135,6 +136,10 @@ CONFIGURATION_FILE: Final = "configuration.json"
 
 RUN_FINISHED_ERROR: Final = "RunFinished"
 """The task failure that ends a run's execution; caught by the state machine."""
+
+AUDIENCE_NAMED_ERROR: Final = "AudienceNamed"
+"""The task failure that tells the state machine: this execution is about a segment; caught, it leads to the audience's
+states."""
 
 INVALID_INPUT_ERROR: Final = "InvalidInput"
 """The task failure that fails an execution which a person started with input that makes no run; its cause says why."""

@@ -1,0 +1,1 @@
+"""The function record_events."""
