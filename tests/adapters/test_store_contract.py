@@ -562,6 +562,7 @@ def test_the_listing_is_the_current_version_of_each(stores: Stores) -> None:
         "goal_events": ["Order Completed"],
         "wait_events": [],
         "watched": [],
+        "entry_segments": [],
     }
 
 

@@ -124,6 +124,7 @@ def test_a_journey_says_which_events_it_listens_to() -> None:
         "goal_events": ["Order Completed"],
         "wait_events": [],
         "watched": [],
+        "entry_segments": [],
     }
 
 

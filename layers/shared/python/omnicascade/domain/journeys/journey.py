@@ -156,7 +156,7 @@ def listens(journey: Journey) -> dict[str, list[str]]:
 
     `entry_events`, `exit_events` and `goal_events` by its rules, `wait_events` by its steps (`wait_for`, `digest`);
     `watched` is `["*"]` where any event of the customer may matter, because a condition is to be noticed once it is
-    true, and else empty.
+    true, and else empty. `entry_segments` is what its entry waits for, such as `enter vip`.
     """
     waits = [step for step in journey.program if isinstance(step, WaitFor | Digest)]
     watches = any(isinstance(rule, ConditionRule) for rule in journey.exits) or any(
@@ -168,6 +168,9 @@ def listens(journey: Journey) -> dict[str, list[str]]:
         "goal_events": [journey.goal.rule.event] if journey.goal else [],
         "wait_events": sorted({step.event for step in waits if step.event}),
         "watched": ["*"] if watches else [],
+        "entry_segments": [f"{journey.entry.on} {journey.entry.segment}"]
+        if isinstance(journey.entry, SegmentEntry)
+        else [],
     }
 
 
