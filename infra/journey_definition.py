@@ -1,11 +1,13 @@
-"""The journeys' state machine in Amazon States Language: one task state that waits, and an end.
+"""The journeys' state machine in Amazon States Language: one task state that waits, and an end; for an audience, the
+states of `audience_definition` behind the first.
 
 Apart from the construct that deploys it, so that whoever runs or checks the definition need not load the CDK.
 """
 
 from typing import Any, Final
 
-from omnicascade.contracts import INVALID_INPUT_ERROR, RUN_FINISHED_ERROR
+from infra.audience_definition import audience_states
+from omnicascade.contracts import AUDIENCE_NAMED_ERROR, INVALID_INPUT_ERROR, RUN_FINISHED_ERROR
 
 FALLBACK_WAIT_S: Final = 60
 """Seconds the state waits where the run's plan names no wait: room for the sender's call, which takes at most that."""
@@ -27,15 +29,24 @@ yields nothing and a wait or step of 0 is false.
 _ATTEMPT: Final = "$exists($states.context.State.RetryCount) ? $states.context.State.RetryCount : 0"
 """JSONata: how often the state was retried after an error; the sender gives a message up before Step Functions does."""
 
-_FINAL: Final = (RUN_FINISHED_ERROR, INVALID_INPUT_ERROR)
+_FINAL: Final = (RUN_FINISHED_ERROR, AUDIENCE_NAMED_ERROR, INVALID_INPUT_ERROR)
 """Answers of the sender that are no failures of a call: never tried again."""
 
 
-def machine_definition(sender_arn: str) -> dict[str, Any]:
-    """The machine in Amazon States Language; `sender_arn` is called with a task token and the execution's input."""
+def machine_definition(*, sender_arn: str, audience_arn: str, bucket: str) -> dict[str, Any]:
+    """The machine in Amazon States Language.
+
+    Args:
+        sender_arn: send_next_message, called with a task token and the execution's input.
+        audience_arn: run_audience.
+        bucket: the archive's.
+    """
     foreseen = _jsonata(FORESEEN_WAIT)
     return {
-        "Comment": "One customer's journey run: send what is due, then wait for an answer or the time-out.",
+        "Comment": (
+            'A journey for one customer, {"journey": "welcome", "profile": "email:ann@example.com"}, or for a segment, '
+            '{"journey": "welcome", "segment": "new"}: send what is due, then wait.'
+        ),
         "QueryLanguage": "JSONata",
         "StartAt": "SendAndAwait",
         "States": {
@@ -79,10 +90,16 @@ def machine_definition(sender_arn: str) -> dict[str, Any]:
                         "Output": _jsonata("$merge([$states.input, {'outcome': $states.errorOutput.Cause}])"),
                         "Next": "Finished",
                     },
+                    {
+                        "ErrorEquals": [AUDIENCE_NAMED_ERROR],
+                        "Output": _jsonata("$states.input"),
+                        "Next": "SnapshotAudience",
+                    },
                 ],
                 "Next": "SendAndAwait",
             },
             "Finished": {"Type": "Succeed"},
+            **audience_states(audience_arn=audience_arn, bucket=bucket),
         },
     }
 

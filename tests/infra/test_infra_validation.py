@@ -54,7 +54,11 @@ def _machine_template(definition: object) -> str:
 
 def test_cfn_lint_accepts_the_state_machine() -> None:
     """The definition obeys the rules of Amazon States Language."""
-    definition = machine_definition("arn:aws:lambda:us-east-1:123456789012:function:sender")
+    definition = machine_definition(
+        sender_arn="arn:aws:lambda:us-east-1:123456789012:function:sender",
+        audience_arn="arn:aws:lambda:us-east-1:123456789012:function:audience",
+        bucket="bucket",
+    )
     # cfn-lint 1.58 knows no JSONata in TimeoutSeconds, which the language allows; its value has tests of its own.
     definition["States"]["SendAndAwait"]["TimeoutSeconds"] = 60
     assert [str(match) for match in lint(_machine_template(definition), config=LINTED)] == []
@@ -62,7 +66,11 @@ def test_cfn_lint_accepts_the_state_machine() -> None:
 
 def test_cfn_lint_would_see_a_broken_state_machine() -> None:
     """The check above reaches into the definition: JSONPath in it is found."""
-    definition = machine_definition("arn:aws:lambda:us-east-1:123456789012:function:sender")
+    definition = machine_definition(
+        sender_arn="arn:aws:lambda:us-east-1:123456789012:function:sender",
+        audience_arn="arn:aws:lambda:us-east-1:123456789012:function:audience",
+        bucket="bucket",
+    )
     definition["States"]["SendAndAwait"]["TimeoutSeconds"] = 60
     definition["States"]["SendAndAwait"]["ResultPath"] = "$.result"
     assert {match.rule.id for match in lint(_machine_template(definition), config=LINTED)} == {"E3601"}

@@ -190,8 +190,12 @@ def _resources() -> dict[str, Any]:
 
 
 def _machine_text(mark: str) -> list[str]:
-    return [json.dumps(machine_definition(mark)).partition(mark)[0]]
+    return [
+        json.dumps(machine_definition(sender_arn=mark, audience_arn="arn:audience", bucket="bucket")).partition(mark)[0]
+    ]
 
 
 def _machine_tail(mark: str = "<sender>") -> str:
-    return json.dumps(machine_definition(mark)).partition(mark)[2]
+    return json.dumps(machine_definition(sender_arn=mark, audience_arn="arn:audience", bucket="bucket")).partition(
+        mark
+    )[2]

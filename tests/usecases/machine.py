@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from infra.journey_definition import FALLBACK_WAIT_S, machine_definition
 from omnicascade.usecases.send_next_message import Task
 
-_RETRY: Final = machine_definition("sender")["States"]["SendAndAwait"]["Retry"][-1]
+_RETRY: Final = machine_definition(sender_arn="s", audience_arn="a", bucket="b")["States"]["SendAndAwait"]["Retry"][-1]
 MOST_RETRIES: Final[int] = _RETRY["MaxAttempts"]
 SHORTEST_DELAY_S: Final[int] = _RETRY["IntervalSeconds"]
 LONGEST_DELAY_S: Final[int] = _RETRY["MaxDelaySeconds"]
