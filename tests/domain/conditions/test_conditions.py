@@ -142,10 +142,6 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"reachable": "post"}, "reachable", "unknown_name"),
     ({"step": "hi", "is": "seen"}, "is", "operand"),
     ({"step": "ho", "is": "sent"}, "step", "unknown_name"),
-    ({"did": "Order Completed", "count": {"gte": 2}}, "did", "not_supported_yet"),
-    ({"segment": "vip"}, "segment", "not_supported_yet"),
-    ({"now": "09:00-18:00"}, "now", "not_supported_yet"),
-    ({"trait": "status", "is": "onboarding", "for": "7d"}, "for", "not_supported_yet"),
     ("paid", "", "condition"),
 ]
 

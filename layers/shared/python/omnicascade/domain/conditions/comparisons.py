@@ -165,6 +165,20 @@ def _pattern_problem(operand: object) -> str | None:
     return None
 
 
+def key_text(value: object) -> str | None:
+    """A business key as text: 7, 7.0 and "7" are one key; what cannot be a key is None."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    number = value if isinstance(value, int | Decimal) else Decimal(repr(value))
+    if isinstance(number, int):
+        return str(number)
+    if not number.is_finite():
+        return None
+    return str(int(number)) if number == number.to_integral_value() else f"{number:f}".rstrip("0")
+
+
 def show(value: object) -> str:
     """A value as it appears in reasons: short, and text in quotes."""
     if value is None:

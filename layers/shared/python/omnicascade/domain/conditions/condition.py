@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from omnicascade.domain.conditions.grammar import WEEKDAYS
+from omnicascade.domain.durations import spell
+
 
 @dataclass(frozen=True, slots=True)
 class All:
@@ -51,12 +54,15 @@ class Test:
 class Did:
     """How often the customer did something; `count: {gte: 1}` where the author says no number.
 
+    An event is counted by when it happened, or by when it arrived where its own clock says that it happened later than
+    that: a clock that runs ahead neither hides what somebody did nor keeps it in a window for longer.
+
     Attributes:
         event: a track event's name, or page, screen, identify.
         where: must hold for each event that counts.
-        within: only events that happened within so long before now.
+        within: only events that happened less than so long before now: exactly so long ago is out.
         operator, operand: how the number is compared.
-        since_start: only events since the run began.
+        since_start: only events since the run began, the one that began it included; none outside a run.
         match: only events whose value at this path equals the run's key (where the run has one).
     """
 
@@ -89,7 +95,7 @@ type Condition = All | AnyOf | Not | Test | Did | LocalTime
 
 
 def to_mapping(condition: Condition) -> dict[str, Any]:
-    """The mapping an author would write for a condition; `read_condition` turns it back."""
+    """The mapping an author would write for a condition, in plain JSON types; `read_condition` turns it back."""
     match condition:
         case All(parts):
             return {"all": [to_mapping(part) for part in parts]}
@@ -98,4 +104,28 @@ def to_mapping(condition: Condition) -> dict[str, Any]:
         case Not(part):
             return {"not": to_mapping(part)}
         case Test():
-            return {condition.subject: condition.argument, condition.operator: condition.operand}
+            written = {condition.subject: condition.argument, condition.operator: condition.operand}
+            return written | ({"for": spell(condition.unchanged_for)} if condition.unchanged_for else {})
+        case Did():
+            return _did(condition)
+        case LocalTime(start, end, days, zone):
+            written = {"now": f"{clock(start)}-{clock(end)}", "zone": zone}
+            return written | ({"days": [WEEKDAYS[day] for day in sorted(days)]} if len(days) < len(WEEKDAYS) else {})
+
+
+def clock(minute: int) -> str:
+    """Minutes after midnight as people write them: `clock(540) == "09:00"`."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _did(condition: Did) -> dict[str, Any]:
+    written: dict[str, Any] = {"did": condition.event, "count": {condition.operator: condition.operand}}
+    if condition.where is not None:
+        written["where"] = to_mapping(condition.where)
+    if condition.within is not None:
+        written["within"] = spell(condition.within)
+    if condition.since_start:
+        written["since_start"] = True
+    if condition.match is not None:
+        written["match"] = condition.match
+    return written

@@ -6,11 +6,18 @@ Exists apart from judging so that whoever asks can gather it once for many quest
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.event import Event
 from omnicascade.domain.profile import Profile
+
+
+@cache
+def _standard() -> Deployment:
+    """One for all: `where` is judged for each event, and looks at no setting."""
+    return Deployment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Facts:
 
     profile: Profile | None = None
     event: Mapping[str, Any] | None = None
-    deployment: Deployment = field(default_factory=Deployment)
+    deployment: Deployment = field(default_factory=_standard)
     steps: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
     history: Mapping[str, tuple[Event, ...]] = field(default_factory=dict[str, tuple[Event, ...]])
     now: datetime | None = None

@@ -6,9 +6,9 @@ Exists apart from the engine's moves because these are asked before there is a r
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
+from omnicascade.domain.conditions.comparisons import key_text
 from omnicascade.domain.conditions.facts import Facts
 from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.deployment import Deployment
@@ -29,15 +29,6 @@ class Verdict:
 
     ok: bool
     reason: str
-
-
-def key_text(value: object) -> str | None:
-    """A business key as text: 7, 7.0 and "7" are one key; what cannot be a key is None."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        return None
-    if isinstance(value, str):
-        return value.strip() or None
-    return str(int(value)) if value % 1 == 0 else str(value)
 
 
 def key_of(journey: Journey, event: Event) -> str | None:
