@@ -1,7 +1,7 @@
 """The states by which the journeys' machine serves an audience, in Amazon States Language.
 
-One execution for a whole campaign: a list of customers in S3, worked off in batches by Express children, and between two
-rounds nothing but a wait. Every state may be repeated: a failed execution is redriven and finds what it had done.
+One execution for a whole campaign: a list of customers in S3, worked off in batches by Express children, and between
+two rounds nothing but a wait. Every state may be repeated: a failed execution is redriven and finds what it had done.
 """
 
 from typing import Any, Final

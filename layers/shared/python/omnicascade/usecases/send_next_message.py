@@ -81,7 +81,7 @@ class RunClerk:
             self._advance(task, stored, journey, now)
         except InvalidInputError as error:
             self.timer.refuse(task.token, error.message)
-        except _ErasedError:
+        except ErasedError:
             self.timer.finish(task.token, {"outcome": "exited", "reason": "the customer was erased"})
 
     def _erased(self, run_id: str) -> bool:
@@ -95,7 +95,7 @@ class RunClerk:
         if run_id:
             stored = self.runs.load(str(run_id)) if is_run_id(str(run_id)) else None
             if stored is None and is_run_id(str(run_id)) and self._erased(str(run_id)):
-                raise _ErasedError
+                raise ErasedError
             if stored is None:
                 raise InvalidInputError(f"there is no run {run_id}")
             return stored
@@ -127,20 +127,36 @@ class RunClerk:
         return journey
 
     def _advance(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
+        after = self.move(stored, journey, now, token=task.token, attempt=task.attempt)
+        self._rest(task, after, journey, now)
+
+    def move(self, stored: StoredRun, journey: Journey, now: datetime, *, token: str, attempt: int) -> StoredRun:
+        """Move a run as far as it goes now and send what is due; it then waits, with `token`, or has ended.
+
+        May be repeated: what was claimed before is not sent again.
+
+        Args:
+            stored: as it was read.
+            journey: the version it is pinned to.
+            token: kept with the run for whoever moves it next.
+            attempt: how often this was tried before.
+
+        Raises:
+            RetryableSendError: a provider refused for now; call again.
+            UnavailableError, StaleWriteError: call again.
+            ErasedError: the customer is gone, and the run with them.
+        """
         for _ in range(ATTEMPTS * (1 + len(journey.program))):
             if not stored.run.live and not _in_doubt(stored.run):
-                self.timer.finish(task.token, outcome_of(stored.run))
-                return
+                return stored
             customer = self._customer_of(stored.run)
             moment = _on_time(stored.run, now)
             step = engine.advance(journey, stored.run, customer.person, self.deployment, moment)
             try:
                 if step.send is None:
-                    after = self.runs.save(stored, step.run, token=task.token)
-                    self._rest(task, after, journey, customer, now)
-                    return
+                    return self.runs.save(stored, step.run, token=token)
                 claimed = self.runs.save(stored, step.run, token="")
-                stored = self._deliver(step.send, claimed, stored, journey, customer, task.attempt, now)
+                stored = self._deliver(step.send, claimed, stored, journey, customer, attempt, now)
             except StaleWriteError:
                 stored = self._reloaded(stored.run.run_id)
         raise StaleWriteError(f"run {stored.run.run_id} keeps changing")
@@ -220,7 +236,7 @@ class RunClerk:
                 claimed = self._reloaded(claimed.run.run_id)
         raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
 
-    def _rest(self, task: Task, stored: StoredRun, journey: Journey, customer: Customer, now: datetime) -> None:
+    def _rest(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
         """Leave the run to its timer, or answer the task at once where the timer would come at the wrong moment."""
         run = stored.run
         if run.status != "live" or run.due is None:
@@ -228,22 +244,23 @@ class RunClerk:
             return
         remaining = ceil((run.due - now).total_seconds())
         if abs(remaining - task.foreseen_s) > TIMER_TOLERANCE.total_seconds():
-            self.timer.wake(task.token, engine.foresee(journey, run, customer.person, self.deployment, now))
+            person = self._customer_of(run).person
+            self.timer.wake(task.token, engine.foresee(journey, run, person, self.deployment, now))
 
     def _customer_of(self, run: Run) -> Customer:
         customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)
         if customer is None:
-            raise _ErasedError
+            raise ErasedError
         return customer
 
     def _reloaded(self, run_id: str) -> StoredRun:
         stored = self.runs.load(run_id)
         if stored is None:
-            raise _ErasedError
+            raise ErasedError
         return stored
 
 
-class _ErasedError(Exception):
+class ErasedError(Exception):
     """The customer was erased while the run was waiting or at work: nothing is left to do, and nothing is wrong."""
 
 
