@@ -9,6 +9,7 @@ from typing import Any
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.journeys import journey as journeys
 from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.segments import Segment
 from omnicascade.domain.templates import Template
 from omnicascade.usecases.store_ports import JourneyListing
 
@@ -24,6 +25,10 @@ class MemoryConfigurationStore:
     def deployment(self) -> Deployment:
         """See `JourneyStore.deployment`."""
         return self._deployment
+
+    def use_segments(self, segments: Mapping[str, Segment]) -> None:
+        """The segments that the settings come with from now on; for the stores of this package."""
+        self._deployment = replace(self._deployment, segments=dict(segments))
 
     def listing(self) -> Sequence[JourneyListing]:
         """See `JourneyStore.listing`."""

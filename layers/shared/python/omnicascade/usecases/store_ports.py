@@ -142,6 +142,8 @@ class Head:
     slots: Sequence[Slot] = ()
     contacts: ContactLog | None = None
     memberships: Sequence[Membership] = ()
+    runs: Sequence[StoredRun] = ()
+    """The live ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +222,14 @@ class StoredRun:
         run: the domain's run.
         revision: grows by one with every write; the condition of the next.
         token: the Step Functions task token that waits for this run, or empty.
+        entered: when the latest state that took the run in hand was entered (`Task.entered`): a sender that outlives
+            its state must not put its own token over its successor's.
     """
 
     run: Run
     revision: int
     token: str = ""
+    entered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,16 +304,20 @@ class RunStore(Protocol):
         """Read a run (consistent)."""
         ...
 
-    def save(self, before: StoredRun, run: Run, *, token: str) -> StoredRun:
+    def save(self, before: StoredRun, run: Run, *, token: str, entered: str | None = None) -> StoredRun:
         """Replace a run if nobody else did since `before`; a run that ends frees its slot in the same write.
+
+        `entered` left out stays as it was.
 
         Raises:
             StaleWriteError: another writer was first; load it again.
         """
         ...
 
-    def claim(self, before: StoredRun, run: Run, claim: Claim) -> StoredRun:
-        """`save` with an empty token, all of the claim with it, or nothing.
+    def claim(
+        self, before: StoredRun, run: Run, claim: Claim, *, token: str = "", entered: str | None = None
+    ) -> StoredRun:
+        """`save`, all of the claim with it, or nothing.
 
         Raises:
             StaleWriteError: another writer changed the run or the log first; load both again.
@@ -399,6 +408,14 @@ class SegmentStore(Protocol):
         """Store a new version, or nothing when the definition is the current one; returns it with its version."""
         ...
 
+    def ready(self, name: str, version: int) -> None:
+        """Everybody who was known was judged by this version; nothing where another one is current."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Drop a definition, if it is there; who was in it stays listed."""
+        ...
+
     def remember(self, found: Membership, before: Membership | None) -> None:
         """Keep what was found out, and the line in the segment's list of members with it.
 
@@ -430,6 +447,26 @@ class MemberPage:
 
     members: Sequence[tuple[NodeId, datetime]]
     cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodePage:
+    """Some nodes that have a projection, in no order; `cursor` is None on the last page, where they may be few."""
+
+    nodes: Sequence[NodeId]
+    cursor: str | None
+
+
+class Census(Protocol):
+    """Walks over everybody who is known. Dear: for jobs that say so in their name."""
+
+    def page(self, cursor: str | None) -> NodePage:
+        """Some nodes after a cursor, none twice; a node that is known all the while is on one of the pages."""
+        ...
+
+    def somewhere(self, seed: str) -> str:
+        """A cursor in the midst: another one for another seed."""
+        ...
 
 
 class Errands(Protocol):

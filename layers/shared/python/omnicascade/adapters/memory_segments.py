@@ -1,0 +1,149 @@
+"""Segments, errands and the census in memory, for tests and rehearsals; the same conditions as in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from omnicascade.adapters import keys
+from omnicascade.adapters.errands_queue import decode_errand, encode_errand
+from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore
+from omnicascade.adapters.segment_index import Line, with_line
+from omnicascade.domain.errors import MalformedBodyError, StaleWriteError
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.segments import Segment
+from omnicascade.usecases.store_ports import MemberPage, Membership, NodePage
+
+
+class MemorySegmentStore:
+    """`SegmentStore` in memory; memberships stand with their customers, definitions with the settings."""
+
+    def __init__(self, customers: MemoryCustomerStore, configuration: MemoryConfigurationStore) -> None:
+        self._customers = customers
+        self._configuration = configuration
+        self._lines: dict[str, Line] = {}
+        self._listed: dict[str, dict[NodeId, datetime]] = {}
+        self._counts: dict[str, int] = {}
+
+    def segment(self, name: str) -> Segment | None:
+        """See `SegmentStore.segment`."""
+        line = self._lines.get(name)
+        return line and line.segment
+
+    def definition(self, name: str) -> Mapping[str, Any] | None:
+        """See `SegmentStore.definition`."""
+        line = self._lines.get(name)
+        return line and line.definition
+
+    def put_segment(self, segment: Segment, definition: Mapping[str, Any]) -> Segment:
+        """See `SegmentStore.put_segment`."""
+        line = with_line(self._lines, segment, definition)
+        if line:
+            self._keep(line)
+        return self._lines[segment.name].segment
+
+    def ready(self, name: str, version: int) -> None:
+        """See `SegmentStore.ready`."""
+        line = self._lines.get(name)
+        if line and line.segment.version == version:
+            self._keep(Line(replace(line.segment, ready=True), line.definition))
+
+    def drop(self, name: str) -> None:
+        """See `SegmentStore.drop`."""
+        self._lines.pop(name, None)
+        self._publish()
+
+    def _keep(self, line: Line) -> None:
+        self._lines[line.segment.name] = line
+        self._publish()
+
+    def _publish(self) -> None:
+        self._configuration.use_segments({name: line.segment for name, line in self._lines.items()})
+
+    def remember(self, found: Membership, before: Membership | None) -> None:
+        """See `SegmentStore.remember`."""
+        held = self._customers.at(found.node).memberships
+        if held.get(found.segment) != before:
+            raise StaleWriteError(f"{found.segment} was judged for this customer in the meantime")
+        held[found.segment] = found
+        was = before is not None and before.member
+        if found.member != was:
+            self._list(found, enters=found.member)
+
+    def forget(self, known: Membership) -> None:
+        """See `SegmentStore.forget`."""
+        held = self._customers.at(known.node).memberships
+        if held.get(known.segment) == known:
+            del held[known.segment]
+            if known.member:
+                self._list(known, enters=False)
+
+    def _list(self, known: Membership, *, enters: bool) -> None:
+        listed = self._listed.setdefault(known.segment, {})
+        if enters:
+            listed[known.node] = known.since
+        else:
+            listed.pop(known.node, None)
+        self._counts[known.segment] = self._counts.get(known.segment, 0) + (1 if enters else -1)
+
+    def members(self, name: str, cursor: str | None, limit: int) -> MemberPage:
+        """See `SegmentStore.members`."""
+        if cursor is not None and cursor.partition(".")[0] not in _SHARDS:
+            raise MalformedBodyError(
+                "`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor"
+            )
+        listed = self._listed.get(name, {})
+        placed = sorted((f"{keys.member_shard(node):02d}.{node}", node) for node in listed)
+        page = [(place, node) for place, node in placed if cursor is None or place > cursor]
+        members = [(node, listed[node]) for _, node in page[:limit]]
+        return MemberPage(members, page[limit - 1][0] if len(page) > limit else None)
+
+    def count(self, name: str) -> int:
+        """See `SegmentStore.count`."""
+        return self._counts.get(name, 0)
+
+
+_SHARDS = frozenset(f"{shard:02d}" for shard in range(keys.MEMBER_SHARDS))
+
+
+class MemoryErrands:
+    """`Errands` in memory: those that are due are taken in the order of their moments."""
+
+    def __init__(self) -> None:
+        self._kept: set[tuple[datetime, str]] = set()
+
+    def run_at(self, at: datetime, errand: Mapping[str, Any], now: datetime) -> None:
+        """See `Errands.run_at`."""
+        del now
+        self._kept.add((at, encode_errand(at, errand)))
+
+    def next_moment(self) -> datetime | None:
+        """When the earliest is due."""
+        return min(self._kept)[0] if self._kept else None
+
+    def take(self, now: datetime) -> list[tuple[datetime, dict[str, Any]]]:
+        """Those due by now, each once."""
+        due = sorted(entry for entry in self._kept if entry[0] <= now)
+        self._kept.difference_update(due)
+        return [decode_errand(body) for _, body in due]
+
+
+class MemoryCensus:
+    """`Census` in memory, a few nodes a page."""
+
+    def __init__(self, customers: MemoryCustomerStore, page: int = 3) -> None:
+        self._customers = customers
+        self._page = page
+
+    def page(self, cursor: str | None) -> NodePage:
+        """See `Census.page`."""
+        known = [node for node in self._customers.known_nodes() if cursor is None or node > cursor]
+        page = known[: self._page]
+        return NodePage(page, page[-1] if len(known) > self._page else None)
+
+    def somewhere(self, seed: str) -> str:
+        """See `Census.somewhere`."""
+        return keys.short_hash(seed, 26)
