@@ -138,7 +138,7 @@ def _said(traits: Mapping[str, object], path: str) -> tuple[object] | None:
     for part in path.split("."):
         if not isinstance(value, Mapping):
             return (None,)  # the trait's parent was replaced by something else
-        inner = cast("Mapping[str, object]", value)
+        inner = mapping(cast("object", value))
         if part not in inner:
             return None
         value = inner[part]

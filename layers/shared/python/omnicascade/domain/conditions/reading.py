@@ -106,6 +106,11 @@ class _Reader:
         subject, argument = subjects[0], entries[subjects[0]]
         if not isinstance(argument, str) or not argument:
             return self._problem(_join(path, subject), "condition", "expected a name or a dotted path as text")
+        return self._of_subject(subject, argument, entries, path, depth)
+
+    def _of_subject(
+        self, subject: str, argument: str, entries: Mapping[str, object], path: str, depth: int
+    ) -> Condition | None:
         if not self._all_belong(subject, entries, path):
             return None
         if subject == "did":

@@ -46,11 +46,10 @@ def _no_count_operator(name: str) -> str:
 
 
 def _whole(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"expected a whole number, not {show(value)}")
-    if not 0 <= value <= LARGEST_COUNT or value != int(value):
+    number = None if isinstance(value, bool) or not isinstance(value, int | float | Decimal) else value
+    if number is None or not 0 <= number <= LARGEST_COUNT or number != int(number):
         raise ValueError(f"expected a whole number from 0 to {LARGEST_COUNT:,}, not {show(value)}")
-    return int(value)
+    return int(number)
 
 
 def read_length(value: object) -> timedelta:
@@ -59,9 +58,7 @@ def read_length(value: object) -> timedelta:
     Raises:
         ValueError: it is none; the message says what to write.
     """
-    if not isinstance(value, str):
-        raise ValueError(f"expected a duration such as 90s, 15m, 4h, 2d or 1w, not {show(value)}")
-    length = parse_duration(value)
+    length = parse_duration(value if isinstance(value, str) else show(value))
     if not length:
         raise ValueError("expected a duration of at least 1s")
     return length
@@ -88,7 +85,7 @@ def read_days(value: object) -> frozenset[int]:
     """
     listed = cast("list[object]", value) if isinstance(value, list | tuple) else []
     if not listed or any(day not in WEEKDAYS for day in listed):
-        raise ValueError(f"expected a list of some of {', '.join(WEEKDAYS)}, not {show(value)}")
+        raise ValueError(f"expected a list of some of {', '.join(WEEKDAYS)}, not {show(cast('object', value))}")
     return frozenset(WEEKDAYS.index(str(day)) for day in listed)
 
 
@@ -111,6 +108,6 @@ def read_flag(value: object) -> bool:
     Raises:
         ValueError: it is neither.
     """
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, not {show(value)}")
-    return value
+    if value is True or value is False:
+        return value
+    raise ValueError(f"expected true or false, not {show(value)}")
