@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.event import Event
@@ -16,6 +16,8 @@ from omnicascade.domain.journeys.run import RUN_MARK_DIGITS, Run, make_run_id
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.store_ports import RunStore, Slot, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
+
+ALREADY_ENTERED: Final = "already entered on this occasion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ def enter(
     event: Event | None,
     runs: RunStore,
     now: datetime,
+    audience: str = "",
 ) -> Entry:
     """Create the run of an occasion, or say why the customer does not enter. The timer is not started yet.
 
@@ -41,6 +44,7 @@ def enter(
         occasion: what starts it: the entry event's message id, an execution's name. The same occasion enters once,
             whatever has been merged since.
         event: the entry event, or None when started by hand.
+        audience: see `Run.audience`.
 
     Raises:
         StaleWriteError: the customer entered elsewhere at the same moment; decide again.
@@ -50,7 +54,7 @@ def enter(
     mark = _mark(occasion)
     for slot in slots:
         if slot.run_id.endswith(f"_{mark}"):
-            return Entry(runs.load(slot.run_id), "already entered on this occasion")
+            return Entry(runs.load(slot.run_id), ALREADY_ENTERED)
     verdict = engine.may_reenter(
         journey,
         entries=sum(slot.entries for slot in slots),
@@ -62,7 +66,8 @@ def enter(
         return Entry(None, verdict.reason)
     profile = customer.profile
     run_id = make_run_id(journey.name, profile.profile_id, mark)
-    run = engine.start(journey, run_id=run_id, person=customer.person, key=key, event=event, now=now)
+    begun = engine.start(journey, run_id=run_id, person=customer.person, key=key, event=event, now=now)
+    run = replace(begun, audience=audience)
     own = next((slot for slot in slots if slot.node == profile.profile_id), None)
     return Entry(runs.start(run, own), verdict.reason)
 
