@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import NotFoundError, Problem, UnacceptableError
-from omnicascade.domain.journeys.definition import json_schema, load_definition
+from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition_schema import json_schema
 from omnicascade.domain.template_definition import load_template
 from omnicascade.domain.templates import Template, to_json
 from omnicascade.usecases.store_ports import JourneyStore

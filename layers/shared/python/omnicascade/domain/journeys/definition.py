@@ -1,47 +1,64 @@
 """Loads a journey's definition: validates what an author wrote and compiles it to the program that the engine runs.
 
-The only module of the engine that needs pydantic, and only functions that store definitions import it. A definition is
-judged as a whole: every problem is reported with its path, what was expected and the nearest known name.
+Only functions that store or rehearse definitions import it, because it needs pydantic. A definition is judged as a
+whole: every problem is reported with its path, what was expected and the nearest known name.
 """
 
+import json
 from collections.abc import Collection, Mapping
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
-from omnicascade.domain.deployment import Channel, Price
+from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.journeys.definition_model import (
-    CascadeMessageModel,
-    CascadeModel,
-    EntryModel,
+    EventEntryModel,
     GoalModel,
     JourneyModel,
-    Names,
+    QuietHoursModel,
     ReentryModel,
     RuleModel,
-    StepModel,
+    ScheduleEntryModel,
+    SegmentEntryModel,
+    WhenEntryModel,
+    WhenRuleModel,
 )
+from omnicascade.domain.journeys.definition_outline import Place, every, outline, problems_between
 from omnicascade.domain.journeys.definition_problems import problems_of
-from omnicascade.domain.journeys.journey import EventEntry, EventRule, Goal, Journey, QuietHours, Reentry
-from omnicascade.domain.journeys.program import (
-    DEFAULT_ANSWERS,
-    Cascade,
-    CascadeChannel,
-    Check,
-    End,
-    Instruction,
-    SendMessage,
-    Wait,
+from omnicascade.domain.journeys.definition_program import compiled
+from omnicascade.domain.journeys.definition_values import Names, weekdays
+from omnicascade.domain.journeys.journey import (
+    ConditionRule,
+    EventEntry,
+    EventRule,
+    Goal,
+    Journey,
+    JourneyCap,
+    QuietHours,
+    Reentry,
+    ScheduleEntry,
+    SegmentEntry,
+    to_json,
 )
+from omnicascade.domain.journeys.program import Cascade, Instruction, SendMessage
+from omnicascade.domain.segments import JOURNEY_PREFIX
 
-_KINDS = ("push", "email", "sms", "cascade", "wait", "end")
-_CHANNELS = ("push", "email", "sms")
+LARGEST_COMPILED_BYTES: Final = 200_000
+"""A compiled journey is stored beside its definition (100 KB) in one item. Source: DynamoDB developer guide, "Item
+size": 400 KB."""
 
 
 def load_definition(
-    source: str | Mapping[str, Any], *, version: int = 1, templates: Collection[str] | None = None
+    source: str | Mapping[str, Any],
+    *,
+    version: int = 1,
+    templates: Collection[str] | None = None,
+    segments: Collection[str] | None = None,
+    hosts: Collection[str] | None = None,
+    currency: str | None = None,
 ) -> Journey:
     """Read, validate and compile a definition.
 
@@ -49,30 +66,28 @@ def load_definition(
         source: YAML or JSON text, or the mapping itself.
         version: the version this definition will have.
         templates: names of the templates there are; None accepts any name.
+        segments: names of the segments there are; None accepts any name.
+        hosts: what webhooks may call; None accepts any host.
+        currency: what budgets must be in; None accepts any.
 
     Raises:
         UnacceptableError: `problems` lists everything that is wrong, each with its dotted path.
     """
     document = read_document(source)
-    ids = _step_ids(document)
-    problems = _cross_problems(document, ids)
+    places = outline(document)
+    problems = problems_between(places)
+    names = Names(frozenset(place.id for place in every(places)), templates, segments, hosts, currency)
     try:
-        model = JourneyModel.model_validate(document, context=Names(templates, frozenset(ids)))
+        model = JourneyModel.model_validate(document, context=names)
     except ValidationError as error:
-        problems = [*problems_of(error), *problems]
-        raise _refusal(document, problems) from None
+        raise _refusal(document, [*problems_of(error), *problems]) from None
     if problems:
         raise _refusal(document, problems)
-    return _journey(model, version, ids)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a definition, for editors; `load_definition` refuses more than it can say."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **JourneyModel.model_json_schema(by_alias=True),
-        "title": "Journey",
-    }
+    journey = _journey(model, version, places)
+    if len(json.dumps(to_json(journey))) > LARGEST_COMPILED_BYTES:
+        message = f"the journey is too large: compiled it may have {LARGEST_COMPILED_BYTES} bytes"
+        raise _refusal(document, [Problem("steps", "too_large", message)])
+    return journey
 
 
 def _refusal(document: Mapping[str, Any], problems: list[Problem]) -> UnacceptableError:
@@ -99,69 +114,53 @@ def _place(document: object, path: str) -> list[int]:
     return places
 
 
-def _steps(document: Mapping[str, Any]) -> list[object]:
-    steps: object = document.get("steps")
-    return cast("list[object]", steps) if isinstance(steps, list) else []
-
-
-def _step_ids(document: Mapping[str, Any]) -> list[str]:
-    """Every step's id: its own, or its kind and position."""
-    ids: list[str] = []
-    for position, step in enumerate(_steps(document), start=1):
-        entries = cast("Mapping[str, object]", step if isinstance(step, Mapping) else {})
-        kind = next((kind for kind in _KINDS if kind in entries), "step")
-        own = entries.get("id")
-        ids.append(own if isinstance(own, str) else f"{kind}-{position}")
-    return ids
-
-
-def _cross_problems(document: Mapping[str, Any], ids: list[str]) -> list[Problem]:
-    """What is wrong between steps, found also where single steps are wrong."""
-    problems = [
-        Problem(f"steps.{n}.id", "duplicate_step", f"the id {name!r} is already taken by step {ids.index(name) + 1}")
-        for n, name in enumerate(ids)
-        if ids.index(name) < n
-    ]
-    over = False
-    for n, step in enumerate(_steps(document)):
-        if over:
-            problems.append(
-                Problem(f"steps.{n}", "unreachable", "no run gets here: a step before it always ends the run")
-            )
-        over = over or (isinstance(step, Mapping) and "end" in step and "if" not in step)
-    return problems
-
-
-def _journey(model: JourneyModel, version: int, ids: list[str]) -> Journey:
-    program = _program(model.steps, ids)
-    quiet = model.quiet_hours
+def _journey(model: JourneyModel, version: int, places: tuple[Place, ...]) -> Journey:
+    program = compiled(places, model.steps)
     return Journey(
         name=model.name,
         version=version,
         title=model.title or model.name,
         active=model.active,
-        entry=_entry(model.entry) if model.entry else None,
+        entry=_entry(model),
         reentry=_reentry(model.reentry),
-        exits=tuple(map(_rule, model.exit)),
+        exits=tuple(map(_exit, model.exit)),
         goal=_goal(model.goal) if model.goal else None,
         transactional=model.kind == "transactional",
         topic=model.topic or ("transactional" if model.kind == "transactional" else "promotions"),
-        quiet_hours=quiet and QuietHours(quiet.start, quiet.end, quiet.weekdays(), quiet.zone, quiet.policy),
+        quiet_hours=_quiet(model.quiet_hours) if model.quiet_hours else None,
         holdout_percent=model.holdout,
         deadline=model.deadline,
-        cap=None,
-        own_segment=None,
+        cap=JourneyCap(model.cap.messages, model.cap.per) if model.cap else None,
+        own_segment=_own_segment(model),
         program=program,
         templates=frozenset(_templates(program)),
     )
 
 
-def _entry(model: EntryModel) -> EventEntry:
-    return EventEntry(model.event, model.where, model.key, model.after, model.restart)
+def _entry(model: JourneyModel) -> EventEntry | SegmentEntry | ScheduleEntry | None:
+    match model.entry:
+        case EventEntryModel(event=event, where=where, key=key, after=after, restart=restart):
+            return EventEntry(event, where, key, after or timedelta(), restart)
+        case SegmentEntryModel(segment=segment, on=on):
+            return SegmentEntry(segment, on)
+        case WhenEntryModel():
+            return SegmentEntry(f"{JOURNEY_PREFIX}{model.name}", "enter")
+        case ScheduleEntryModel(schedule=schedule, segment=segment):
+            return ScheduleEntry(schedule, segment)
+        case None:
+            return None
+
+
+def _own_segment(model: JourneyModel) -> Condition | None:
+    return model.entry.when if isinstance(model.entry, WhenEntryModel) else None
 
 
 def _reentry(model: ReentryModel) -> Reentry:
     return Reentry() if model.limit == 1 else Reentry("again", model.after, model.limit)
+
+
+def _exit(model: RuleModel | WhenRuleModel) -> EventRule | ConditionRule:
+    return ConditionRule(model.when) if isinstance(model, WhenRuleModel) else _rule(model)
 
 
 def _rule(model: RuleModel) -> EventRule:
@@ -172,37 +171,8 @@ def _goal(model: GoalModel) -> Goal:
     return Goal(_rule(model), model.within)
 
 
-def _program(steps: list[StepModel], ids: list[str]) -> tuple[Instruction, ...]:
-    """The steps one after another; a step with `if` is preceded by a check that jumps behind it."""
-    program: list[Instruction] = []
-    for name, step in zip(ids, steps, strict=True):
-        if step.condition is not None:
-            program.append(Check(name, step.condition, otherwise=len(program) + 2))
-        program.append(_instruction(name, step))
-    return tuple(program)
-
-
-def _instruction(name: str, step: StepModel) -> Instruction:
-    if step.cascade:
-        return Cascade(name, step.cascade.order, tuple(_channels(step.cascade)))
-    if step.wait is not None:
-        return Wait(name, step.wait)
-    for channel in _CHANNELS:
-        message = getattr(step, channel)
-        if message:
-            return SendMessage(name, Channel(channel), message.template, message.budget)
-    return End(name, (step.end and step.end.reason) or "the journey ends here")
-
-
-def _channels(cascade: CascadeModel) -> list[CascadeChannel]:
-    found: list[CascadeChannel] = []
-    for listed in cascade.channels:
-        name = next(channel for channel in _CHANNELS if getattr(listed, channel))
-        part = cast("CascadeMessageModel", getattr(listed, name))
-        answers = frozenset(part.answered_by or cascade.answered_by or DEFAULT_ANSWERS)
-        budget: Price | None = part.budget
-        found.append(CascadeChannel(Channel(name), part.template, part.wait, answers, budget))
-    return found
+def _quiet(model: QuietHoursModel) -> QuietHours:
+    return QuietHours(model.start, model.end, weekdays(model.days), model.zone, model.policy)
 
 
 def _templates(program: tuple[Instruction, ...]) -> set[str]:

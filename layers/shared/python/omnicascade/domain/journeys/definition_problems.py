@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -10,37 +10,59 @@ from pydantic_core import ErrorDetails
 from omnicascade.domain.conditions.comparisons import show
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import Problem
-from omnicascade.domain.journeys.definition_model import JourneyModel, Model
+from omnicascade.domain.journeys.definition_model import JourneyModel
+from omnicascade.domain.journeys.definition_shape import Model
+from omnicascade.domain.journeys.definition_steps import CascadeMessageModel, MessageModel
+from omnicascade.domain.json_text import mapping
+
+_MAPPING_EXPECTED: Final = {"model_type", "model_attributes_type", "dict_type"}
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """Every problem, in the document's order. A name that is not supported yet hides what is missing beside it."""
-    found = [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
-    later = {problem.path.rpartition(".")[0] for problem in found if problem.code == "not_supported_yet"}
-    return [problem for problem in found if problem.code != "missing" or problem.path.rpartition(".")[0] not in later]
+    """Every problem, in the order it was found."""
+    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
 
 
 def _problems(detail: ErrorDetails) -> list[Problem]:
-    path = ".".join(map(str, detail["loc"]))
+    location = detail["loc"]
+    path = ".".join(str(part) for part in location if not _is_tag(part))
     code, context = detail["type"], cast("Mapping[str, Any]", detail.get("ctx") or {})
     if code == "condition":
         inner: list[Problem] = context["problems"]
         return [Problem(f"{path}.{p.path}" if p.path else path, p.code, p.message) for p in inner]
     if code == "extra_forbidden":
-        return [_unknown(path, detail["loc"])]
+        return [_unknown(path, location)]
     if code == "literal_error":
         return [_unknown_word(path, detail["input"], str(context.get("expected", "")))]
+    if code == "form":
+        return [_no_form(path, detail)]
     return [Problem(path, code, _sentence(detail, context))]
 
 
+def _is_tag(part: int | str) -> bool:
+    return str(part) in Model.forms or part == "<Duration>"
+
+
 def _sentence(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
-    got = show(detail["input"])
-    if detail["type"] == "missing":
+    code, got = detail["type"], show(detail["input"])
+    if code == "missing":
         return f"{detail['loc'][-1]!r} is required"
-    if detail["type"] == "string_pattern_mismatch":
+    if code == "string_pattern_mismatch":
         return f"expected text of the form {context['pattern']}, not {got}"
+    if code in _MAPPING_EXPECTED:
+        return f"expected {_example_of(_model_at(detail['loc']))}, not {got}"
     expectation = detail["msg"].removeprefix("Input should be ")
     return detail["msg"] if expectation == detail["msg"] else f"expected {expectation}, not {got}"
+
+
+def _example_of(model: type[Model]) -> str:
+    if model in {MessageModel, CascadeMessageModel}:
+        return "a mapping such as {template: welcome}"
+    return f"a mapping with some of {', '.join(_names_of(model))}"
+
+
+def _names_of(model: type[Model]) -> list[str]:
+    return [field.alias or own for own, field in model.model_fields.items()]
 
 
 def _unknown_word(path: str, got: object, expected: str) -> Problem:
@@ -49,25 +71,51 @@ def _unknown_word(path: str, got: object, expected: str) -> Problem:
     return Problem(path, "unknown_name", f"{show(got)} is not known here{hint}")
 
 
+def _no_form(path: str, detail: ErrorDetails) -> Problem:
+    """None of the forms was recognised by its key; the author may have misspelt it."""
+    forms = detail["msg"].removeprefix("expected a mapping with one of ").split(", ")
+    got: object = detail["input"]
+    close = [hint for name in mapping(got) if "did you mean" in (hint := nearest(name, forms))]
+    return Problem(path, "form", f"{detail['msg']}, not {show(got)}{''.join(close[:1])}")
+
+
 def _unknown(path: str, location: tuple[int | str, ...]) -> Problem:
     name, model = str(location[-1]), _model_at(location[:-1])
-    if name in model.later:
-        return Problem(path, "not_supported_yet", f"{name!r} is not supported yet")
-    known = [field.alias or own for own, field in model.model_fields.items()]
-    return Problem(path, "unknown_name", f"{name!r} is not known here{nearest(name, [*known, *model.later])}")
+    known = _names_of(model)
+    if name in model.instead:
+        return Problem(path, "unknown_name", f"{name!r} is not known here: {model.instead[name]}")
+    if len(location) > 1 and _is_tag(location[-2]) and name in _names_of_others(location[:-1], model):
+        return Problem(path, "unknown_name", f"{name!r} does not go with {', '.join(known)}")
+    return Problem(path, "unknown_name", f"{name!r} is not known here{nearest(name, known)}")
+
+
+def _names_of_others(location: tuple[int | str, ...], model: type[Model]) -> set[str]:
+    """Names of the other forms that may stand in the same place."""
+    place = _annotation_at(location[:-1])
+    return {name for form in _models_in(place) if form is not model for name in _names_of(form)}
 
 
 def _model_at(location: tuple[int | str, ...]) -> type[Model]:
     """The model that a path of the document is validated by."""
     model: type[Model] = JourneyModel
     for part in location:
-        fields = {field.alias or own: field for own, field in model.model_fields.items()}
-        if isinstance(part, str) and part in fields:
-            model = _model_in(fields[part].annotation) or model
+        found = Model.forms.get(str(part)) or next(iter(_models_in(_field(model, part))), None)
+        model = found or model
     return model
 
 
-def _model_in(annotation: Any) -> type[Model] | None:
+def _annotation_at(location: tuple[int | str, ...]) -> Any:
+    """The type that a path's last name is declared with."""
+    names = [n for n, part in enumerate(location) if isinstance(part, str) and not _is_tag(part)]
+    return _field(_model_at(location[: names[-1]]), location[names[-1]]) if names else None
+
+
+def _field(model: type[Model], part: int | str) -> Any:
+    fields = {field.alias or own: field for own, field in model.model_fields.items()}
+    return fields[part].annotation if isinstance(part, str) and part in fields else None
+
+
+def _models_in(annotation: Any) -> list[type[Model]]:
     if isinstance(annotation, type) and issubclass(annotation, Model):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
