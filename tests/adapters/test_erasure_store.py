@@ -21,7 +21,8 @@ from omnicascade.adapters.erasure_store import DynamoErasureStore
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.link_store import DynamoLinkStore
 from omnicascade.adapters.memory_erasures import MemoryErasureStore
-from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore, MemoryRunStore
+from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.erasure import REMEMBERED, Counts, Erasure, Receipt, Work, entombed

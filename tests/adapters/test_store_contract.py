@@ -21,24 +21,20 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.link_store import DynamoLinkStore
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
-from omnicascade.adapters.memory_stores import (
-    MemoryCustomerStore,
-    MemoryEventStore,
-    MemoryLinkStore,
-    MemoryRunStore,
-)
+from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, StaleWriteError
 from omnicascade.domain.event import Event, MessageId
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import ALIAS, EXCLUDE, INCLUDE, RELEASE, SEPARATE, Edge
 from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 from omnicascade.domain.links import ClickLink
-from omnicascade.domain.folding import fold
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.deliver_message import LinkStore, TemplateStore
@@ -326,7 +322,7 @@ def test_a_projection_is_replaced_by_who_read_it_last(stores: Stores) -> None:
     for previous in ("", "1", "3"):
         assert not save(stores, first, "9", previous)
     head = stores.customers.head(node, consistent=False)
-    assert head == Head(node, second, "2", head.edges, head.slots)
+    assert head == Head(node, second, "2", head.edges, head.slots, None, head.memberships, head.runs)
     assert second.counters.revenue == {"USD": Decimal("1.5")}
 
 

@@ -21,7 +21,8 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.erasure_store import DynamoErasureStore
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
-from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryRunStore
+from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore
 from omnicascade.adapters.warm_memory import LONGEST_REMEMBERED, WarmMemory
 from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.deployment import Deployment

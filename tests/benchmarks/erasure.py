@@ -143,12 +143,8 @@ class _Shop:
     def __init__(self) -> None:
         from omnicascade.adapters.event_archive import S3EventArchive
         from omnicascade.adapters.memory_erasures import MemoryErasureStore
-        from omnicascade.adapters.memory_stores import (
-            MemoryCustomerStore,
-            MemoryEventStore,
-            MemoryLinkStore,
-            MemoryRunStore,
-        )
+        from omnicascade.adapters.memory_runs import MemoryRunStore
+        from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore
 
         self.events, self.customers, links = MemoryEventStore(), MemoryCustomerStore(), MemoryLinkStore()
         self.runs = MemoryRunStore(self.customers)

@@ -98,7 +98,8 @@ def profiles_of_stream(delivery: Delivery) -> Outcome:
 def profiles_of(calls: Sequence[dict[str, Any]], delivery: Delivery) -> Outcome:
     """Record calls, fold them, look everybody up."""
     from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
-    from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryRunStore
+    from omnicascade.adapters.memory_runs import MemoryRunStore
+    from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore
     from omnicascade.domain.deployment import Deployment
     from omnicascade.usecases.move_runs import JourneyDesk
     from omnicascade.usecases.ports import Envelope

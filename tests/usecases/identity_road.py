@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
-from omnicascade.adapters.memory_stores import MemoryEventStore, MemoryRunStore
+from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryEventStore
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId

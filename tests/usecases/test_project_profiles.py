@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
-from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryRunStore
+from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import UnavailableError
 from omnicascade.domain.event import Event

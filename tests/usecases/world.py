@@ -12,8 +12,9 @@ from typing import Any
 from omnicascade.adapters.link_tokens import LinkTokens
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
+from omnicascade.adapters.memory_runs import MemoryRunStore
 from omnicascade.adapters.memory_senders import MemorySender
-from omnicascade.adapters.memory_stores import MemoryLinkStore, MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryLinkStore
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import ConflictError, UnavailableError
 from omnicascade.domain.journeys.definition import load_definition

@@ -11,6 +11,7 @@ from typing import Final
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Statement, Table, insert_statement, number, text
 from omnicascade.adapters.membership_items import membership_from
+from omnicascade.adapters.run_items import run_from
 from omnicascade.adapters.warm_memory import LONGEST_REMEMBERED, WarmMemory
 from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import MessageId
@@ -28,6 +29,7 @@ from omnicascade.usecases.store_ports import (
     ProjectionChange,
     Slot,
     StoredProjection,
+    StoredRun,
 )
 
 _PAGE: Final = MOST_PARTNERS + 100
@@ -55,7 +57,8 @@ class DynamoCustomerStore:
 
     def head(self, node: NodeId, *, consistent: bool) -> Head:
         """See `CustomerStore.head`. Cost: one query, 0.5 or 1 read unit per 4 KB; two if crowded."""
-        projection, watermark, edges, slots, contacts = None, "", list[Edge](), list[Slot](), None
+        projection, watermark, contacts = None, "", None
+        edges, slots, runs = list[Edge](), list[Slot](), list[StoredRun]()
         memberships = list[Membership]()
         for item in self._head_items(node, consistent=consistent):
             sk = item["sk"]["S"]
@@ -69,7 +72,9 @@ class DynamoCustomerStore:
                 contacts = contacts_from(item)
             elif sk.startswith(keys.MEMBERSHIP_PREFIX):
                 memberships.append(membership_from(item))
-        return Head(node, projection, watermark, edges, slots, contacts, memberships)
+            elif sk.startswith(keys.LIVE_RUN_PREFIX):
+                runs.append(run_from(item))
+        return Head(node, projection, watermark, edges, slots, contacts, memberships, runs)
 
     def _head_items(self, node: NodeId, *, consistent: bool) -> Iterator[Item]:
         """All items of a head; edges stand before the rest, so that those of a crowded node must be jumped over."""

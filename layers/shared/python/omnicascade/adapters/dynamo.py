@@ -48,7 +48,19 @@ type Statement = tuple[str, list[Item]]
 
 
 class ConditionFailedError(StaleWriteError):
-    """A write's condition does not hold."""
+    """A write's condition does not hold.
+
+    Attributes:
+        failed: of a transaction, the places of those writes whose conditions do not hold, from 0.
+    """
+
+    def __init__(self, message: str, failed: frozenset[int] = frozenset()) -> None:
+        super().__init__(message)
+        self.failed = failed
+
+
+class WriteConflictError(UnavailableError):
+    """Another transaction was at one of the items at this very moment; nothing was written, and at once may do."""
 
 
 def text(value: str) -> Item:
@@ -137,6 +149,14 @@ class Table:
             if count == limit:
                 return
 
+    def scan_page(self, after: tuple[str, str] | None, **request: Any) -> tuple[list[Item], tuple[str, str] | None]:
+        """One page of a scan in the caller's own words, and the key to go on from. Cost: 128 read units, one MB."""
+        if after:
+            request["ExclusiveStartKey"] = {"pk": text(after[0]), "sk": text(after[1])}
+        answer = self._call(self._client.scan, TableName=self.name, **request)
+        last = answer.get("LastEvaluatedKey")
+        return answer["Items"], last and (last["pk"]["S"], last["sk"]["S"])
+
     def get_many(self, keys: Sequence[tuple[str, str]], *, consistent: bool = True) -> list[Item]:
         """Items by key, in no order; absent ones are left out. Cost: one request per 100; read units as `get`."""
         found: list[Item] = []
@@ -181,11 +201,28 @@ class Table:
         Raises:
             ConditionFailedError: one of the conditions does not hold.
         """
-        actions: list[dict[str, Any]] = []
-        for item, condition, values in puts:
-            put: dict[str, Any] = {"TableName": self.name, "Item": item, "ConditionExpression": condition}
-            actions.append({"Put": put | ({"ExpressionAttributeValues": values} if values else {})})
-        self._call(self._client.transact_write_items, TransactItems=actions)
+        self.transact([put_action(*put) for put in puts])
+
+    def transact(self, actions: Sequence[Item]) -> None:
+        """Carry out writes made by `put_action`, `update_action` and `delete_action`, all or none.
+
+        Cost: 2 write units per KB of each item.
+
+        Raises:
+            ConditionFailedError: some conditions do not hold; it says which.
+            WriteConflictError: another transaction was at one of the items.
+        """
+        named = [{kind: {"TableName": self.name, **request} for kind, request in action.items()} for action in actions]
+        self._call(self._client.transact_write_items, TransactItems=named)
+
+    def update(self, pk: str, sk: str, change: str, condition: str = "", values: Item | None = None) -> None:
+        """Change an item in place, or make it, if the condition holds; cost: 1 write unit per KB.
+
+        Raises:
+            ConditionFailedError: it does not.
+        """
+        request = update_action(pk, sk, change, condition, values)["Update"]
+        self._call(self._client.update_item, TableName=self.name, **request)
 
     def _pages(self, **request: Any) -> Iterator[Item]:
         while True:
@@ -202,6 +239,27 @@ class Table:
             raise _translated(error.response) from error
         except BotoCoreError as error:
             raise UnavailableError(f"DynamoDB cannot be reached: {error}") from error
+
+
+def put_action(item: Item, condition: str = "", values: Item | None = None) -> Item:
+    """A put of a transaction."""
+    return {"Put": {"Item": item} | _condition(condition, values)}
+
+
+def delete_action(pk: str, sk: str, condition: str = "", values: Item | None = None) -> Item:
+    """A deletion of a transaction."""
+    return {"Delete": {"Key": {"pk": text(pk), "sk": text(sk)}} | _condition(condition, values)}
+
+
+def update_action(pk: str, sk: str, change: str, condition: str = "", values: Item | None = None) -> Item:
+    """An update of a transaction; `change` is its update expression."""
+    key = {"pk": text(pk), "sk": text(sk)}
+    return {"Update": {"Key": key, "UpdateExpression": change} | _condition(condition, values)}
+
+
+def _condition(condition: str, values: Item | None) -> Item:
+    request: Item = {"ConditionExpression": condition} if condition else {}
+    return request | ({"ExpressionAttributeValues": values} if values else {})
 
 
 def insert_statement(table: str, *names: str, **fixed: str) -> str:
@@ -225,9 +283,12 @@ def _translated(response: Mapping[str, Any]) -> OmnicascadeError:
     if code == _CONDITION_FAILED:
         return ConditionFailedError(message)
     if code == "TransactionCanceledException":
-        reasons = {reason.get("Code") for reason in response.get("CancellationReasons", ())}
-        if "ConditionalCheckFailed" in reasons:
-            return ConditionFailedError(message)
+        reasons = [reason.get("Code") for reason in response.get("CancellationReasons", ())]
+        failed = frozenset(place for place, code in enumerate(reasons) if code == "ConditionalCheckFailed")
+        if failed:
+            return ConditionFailedError(message, failed)
+        if "TransactionConflict" in reasons:
+            return WriteConflictError(f"DynamoDB cancelled a transaction: {message}")
         return UnavailableError(f"DynamoDB cancelled a transaction: {message}")
     if code in _TEMPORARY or code in _CONFLICTS:
         return UnavailableError(f"DynamoDB answered {code}")

@@ -16,7 +16,7 @@ from omnicascade.adapters import keys
 from omnicascade.adapters.customer_store import edge_from, slot_from
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
 from omnicascade.adapters.event_store import event_from, event_item
-from omnicascade.adapters.run_store import run_from
+from omnicascade.adapters.run_items import run_from
 from omnicascade.domain.erasure import RECEIPT_KEPT, REMEMBERED, Counts, Erasure, Receipt, Work
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import Event, MessageId
@@ -135,7 +135,8 @@ class DynamoErasureStore:
         return Holdings(
             events=[(sk, event_from(item)) for sk, item in named if sk.startswith(keys.EVENT_KEY_PREFIX)],
             slots=[(sk, slot_from(item)) for sk, item in named if sk.startswith(keys.SLOT_PREFIX)],
-            runs=[(sk, run_from(item)) for sk, item in named if sk.startswith(keys.RUN_PREFIX)],
+            runs=[(sk, run_from(item)) for sk, item in named if sk.startswith((keys.RUN_PREFIX, keys.LIVE_RUN_PREFIX))],
+            rest=[sk for sk, _ in named if sk == keys.CONTACTS],
             last=named[-1][0] if len(named) == PAGE_ITEMS else None,
         )
 

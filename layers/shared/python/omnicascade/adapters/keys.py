@@ -7,7 +7,9 @@
     projection  node             H#P                            head of a node: Query pk, begins_with(sk, "H#")
     edge        node             H#L#<other node>#<place>       head of a node, stored at both ends
     slot        node             H#S#<journey>#<hash of key>    head of a node
-    run         node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
+    live run    node             H#R#<run id>                   head of a node; Get by run id; index `live` (lp, lk)
+    ended run   node             R#<run id>                     Get by run id; Query begins_with(sk, "R#<journey>_")
+    budget      B#<journey>      <month>#<channel>              Get; what the messages of a month took of it
     member      G#<segment>#<n>  <profile id>                   Query from a cursor on, shard by shard
     count       G#<segment>#<n>  #                              Get of all shards
     errand      DUE#<bucket>     <moment>#<hash>                Query when the bucket is due
@@ -46,6 +48,8 @@ EDGE_PREFIX: Final = "H#L#"
 SLOT_PREFIX: Final = "H#S#"
 HEAD_END: Final = "H#~"
 """Behind every item of a head."""
+LIVE_RUN_PREFIX: Final = "H#R#"
+"""A live run stands in its node's head, so that whoever finds a customer has it in hand."""
 RUN_PREFIX: Final = "R#"
 CONFIG: Final = "CONFIG"
 DEPLOYMENT: Final = "DEPLOYMENT"
@@ -59,6 +63,8 @@ ORDERS_END: Final = ":"
 """After every order's id, which begins with digits."""
 MESSAGE: Final = "M"
 LINK: Final = "L"
+LIVE_SHARDS: Final = 8
+"""As many partitions take the starts and ends of live runs in the index: a thousand a second each."""
 
 _MAX_PLAIN_ID_BYTES: Final = 512
 
@@ -125,10 +131,45 @@ def slot_key(journey: str, key: str | None) -> str:
     return f"{SLOT_PREFIX}{journey}#{short_hash(key or '')}"
 
 
-def run_key(run_id: str) -> tuple[str, str]:
+def run_key(run_id: str, *, live: bool) -> tuple[str, str]:
     """(pk, sk) of a run: its id carries its home node, `<journey>_<node>_<hash>`."""
     _, node, _ = run_id.rsplit("_", 2)
-    return node, f"{RUN_PREFIX}{run_id}"
+    return node, f"{LIVE_RUN_PREFIX if live else RUN_PREFIX}{run_id}"
+
+
+def live_shard(run_id: str) -> str:
+    """The shard of a live run in the index: `0` to `7`, so that no partition takes all starts."""
+    return str(int(short_hash(run_id, 1), 16) % LIVE_SHARDS)
+
+
+def live_key(run_id: str) -> str:
+    """`<journey>#<run id>`: the runs of a journey stand together in each shard of the index."""
+    return f"{run_id.rsplit('_', 2)[0]}#{run_id}"
+
+
+_LIVE_CURSOR: Final = re.compile(r"([0-7])\.([a-z0-9_-]{1,128})")
+
+
+def live_cursor(run_id: str) -> str:
+    """The place of a live run in the index."""
+    return f"{live_shard(run_id)}.{run_id}"
+
+
+def read_live_cursor(text: str) -> tuple[str, str]:
+    """Read what `live_cursor` wrote: shard and run id.
+
+    Raises:
+        MalformedBodyError: it is none of ours.
+    """
+    found = _LIVE_CURSOR.fullmatch(text)
+    if found is None:
+        raise MalformedBodyError("`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor")
+    return found[1], found[2]
+
+
+def budget_key(journey: str, channel: str, month: str) -> tuple[str, str]:
+    """(pk, sk) of what a month's messages took of a budget."""
+    return f"B#{journey}", f"{month}#{channel}"
 
 
 MEMBER_SHARDS: Final = 16

@@ -10,7 +10,8 @@ from typing import Any
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.event_archive import described
-from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore, MemoryRunStore
+from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore
 from omnicascade.domain.erasure import Erasure, Receipt, erased_until, hour_of, line_without
 from omnicascade.domain.errors import NotFoundError, StaleWriteError
 from omnicascade.domain.event import Event, MessageId
@@ -92,13 +93,17 @@ class MemoryErasureStore:
         """See `ErasureStore.holdings`."""
         events = [(keys.event_key(event.message_id), event) for event in self._events.events_of(node)]
         slots = [(keys.slot_key(slot.journey, slot.key), slot) for slot in self._customers.at(node).slots.values()]
-        runs = [(keys.run_key(stored.run.run_id)[1], stored) for stored in self._runs.kept_at(node)]
-        places = sorted(place for place, _ in (*events, *slots, *runs) if place > after)
+        runs = [
+            (keys.run_key(stored.run.run_id, live=stored.run.live)[1], stored) for stored in self._runs.kept_at(node)
+        ]
+        rest = [keys.CONTACTS] if self._customers.at(node).contacts else []
+        places = sorted(place for place in (*(at for at, _ in (*events, *slots, *runs)), *rest) if place > after)
         page = set(places[: self.page])
         return Holdings(
             events=sorted((p, e) for p, e in events if p in page),
             slots=sorted(((p, s) for p, s in slots if p in page), key=lambda pair: pair[0]),
             runs=sorted(((p, r) for p, r in runs if p in page), key=lambda pair: pair[0]),
+            rest=[place for place in rest if place in page],
             last=max(page) if len(places) > self.page else None,
         )
 
@@ -106,9 +111,10 @@ class MemoryErasureStore:
         """See `ErasureStore.remove`."""
         gone = [event for event in self._events.events_of(node) if keys.event_key(event.message_id) in places]
         self._events.remove(gone)
-        self._runs.forget(
-            [place.removeprefix(keys.RUN_PREFIX) for place in places if place.startswith(keys.RUN_PREFIX)]
-        )
+        for prefix in (keys.RUN_PREFIX, keys.LIVE_RUN_PREFIX):
+            self._runs.forget([place.removeprefix(prefix) for place in places if place.startswith(prefix)])
+        if keys.CONTACTS in places:
+            self._customers.at(node).contacts = None
         slots = self._customers.at(node).slots
         for place in places:
             slots.pop(place, None)

@@ -7,26 +7,25 @@ same in both; one contract suite asks both. Not for several threads at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
 from omnicascade.adapters import keys
-from omnicascade.domain.errors import NotFoundError, OmnicascadeError, StaleWriteError
+from omnicascade.domain.errors import NotFoundError, OmnicascadeError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
-from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.project_profiles import Arrival
 from omnicascade.usecases.store_ports import (
     MOST_PARTNERS,
+    ContactLog,
     Head,
     Membership,
     Page,
     ProjectionChange,
-    SentMessage,
     Slot,
     StoredProjection,
     StoredRun,
@@ -137,6 +136,8 @@ class _Node:
     edges: dict[tuple[NodeId, str], Edge] = field(default_factory=dict[tuple[NodeId, str], Edge])
     slots: dict[str, Slot] = field(default_factory=dict[str, Slot])
     memberships: dict[str, Membership] = field(default_factory=dict[str, Membership])
+    contacts: ContactLog | None = None
+    runs: dict[str, StoredRun] = field(default_factory=dict[str, StoredRun])
 
 
 class MemoryCustomerStore:
@@ -157,7 +158,9 @@ class MemoryCustomerStore:
             held.watermark,
             edges,
             tuple(held.slots.values()),
-            memberships=tuple(held.memberships.values()),
+            held.contacts,
+            tuple(held.memberships.values()),
+            tuple(stored for stored in held.runs.values() if stored.run.live),
         )
 
     def projections(self, nodes: Collection[NodeId], *, consistent: bool) -> Mapping[NodeId, StoredProjection]:
@@ -197,82 +200,13 @@ class MemoryCustomerStore:
         held.projection, held.watermark = change.projection, change.watermark
         return True
 
+    def known_nodes(self) -> list[NodeId]:
+        """The nodes that have a projection, in order; for the stores of this package."""
+        return sorted(node for node, held in self._nodes.items() if held.projection)
+
     def at(self, node: NodeId) -> _Node:
         """Everything kept at a node; for the stores of this module."""
         return self._nodes.setdefault(node, _Node())
-
-
-class MemoryRunStore:
-    """`RunStore` in memory."""
-
-    def __init__(self, customers: MemoryCustomerStore) -> None:
-        self._customers = customers
-        self._runs: dict[str, StoredRun] = {}
-        self._messages: dict[str, SentMessage] = {}
-
-    def start(self, run: Run, slot: Slot | None) -> StoredRun:
-        """See `RunStore.start`."""
-        if run.run_id in self._runs:
-            return self._runs[run.run_id]
-        node, key = NodeId(keys.run_key(run.run_id)[0]), keys.slot_key(run.journey, run.key)
-        slots = self._customers.at(node).slots
-        held, read = slots.get(key), slot if slot and slot.node == node else None
-        if (held and (held.entries, held.live)) != (read and (read.entries, read.live)):
-            raise StaleWriteError(f"{run.journey} was entered by this customer in the meantime")
-        entries = (slot.entries if slot else 0) + 1
-        first = slot.first_started if slot else run.started_at
-        slots[key] = Slot(node, run.journey, run.key, run.run_id, run.live, entries, run.started_at, first, run.anchor)
-        self._runs[run.run_id] = StoredRun(run, 1)
-        return self._runs[run.run_id]
-
-    def load(self, run_id: str) -> StoredRun | None:
-        """See `RunStore.load`."""
-        return self._runs.get(run_id)
-
-    def save(self, before: StoredRun, run: Run, *, token: str) -> StoredRun:
-        """See `RunStore.save`."""
-        held = self._runs.get(run.run_id)
-        if held is None or held.revision != before.revision:
-            raise StaleWriteError(f"run {run.run_id} changed since it was read")
-        self._runs[run.run_id] = StoredRun(run, before.revision + 1, token)
-        if before.run.live and not run.live:
-            self._free(run)
-        return self._runs[run.run_id]
-
-    def _free(self, run: Run) -> None:
-        slots = self._customers.at(NodeId(keys.run_key(run.run_id)[0])).slots
-        key = keys.slot_key(run.journey, run.key)
-        held = slots.get(key)
-        if held and held.run_id == run.run_id:
-            slots[key] = replace(held, live=False)
-
-    def kept_at(self, node: NodeId) -> list[StoredRun]:
-        """Every run kept at a node; for the stores of this package."""
-        return [stored for run_id, stored in self._runs.items() if keys.run_key(run_id)[0] == node]
-
-    def forget(self, run_ids: Collection[str] = (), provider_ids: Collection[str] = ()) -> None:
-        """Drop runs and messages; for the stores of this package."""
-        for run_id in run_ids:
-            self._runs.pop(run_id, None)
-        for provider_id in provider_ids:
-            self._messages.pop(provider_id, None)
-
-    def note_message(self, message: SentMessage) -> None:
-        """See `RunStore.note_message`."""
-        self._messages[message.provider_id] = message
-
-    def find_message(self, provider_id: str) -> SentMessage | None:
-        """See `RunStore.find_message`."""
-        return self._messages.get(provider_id)
-
-    def runs_of(self, nodes: Collection[NodeId], journey: str | None = None) -> Sequence[Run]:
-        """See `RunStore.runs_of`."""
-        found = [
-            stored.run
-            for run_id, stored in self._runs.items()
-            if keys.run_key(run_id)[0] in nodes and journey in (None, stored.run.journey)
-        ]
-        return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
 
 
 class MemoryLinkStore:

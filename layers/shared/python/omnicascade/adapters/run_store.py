@@ -1,19 +1,45 @@
-"""Runs, their slots and their messages in the table."""
+"""Runs, their slots and their messages in the table, and what messages took of caps and budgets.
+
+A live run stands in the head of its home node and in the index of live runs; when it ends, one transaction moves it
+out of both and frees its slot. It never moves back, so whoever looks first among the live and then among the ended
+misses none.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Final
 
 from omnicascade.adapters import keys
-from omnicascade.adapters.customer_store import slot_item
-from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
-from omnicascade.domain.errors import StaleWriteError
+from omnicascade.adapters.claims import after_claim, budget_reason, cannot_pay, slot_taken, without_contact
+from omnicascade.adapters.customer_store import contacts_from, contacts_item, slot_item
+from omnicascade.adapters.dynamo import (
+    ConditionFailedError,
+    Item,
+    Table,
+    WriteConflictError,
+    delete_action,
+    number,
+    put_action,
+    text,
+    update_action,
+)
+from omnicascade.adapters.run_items import run_from, run_item
+from omnicascade.contracts import LIVE_INDEX, LIVE_PARTITION_KEY, LIVE_SORT_KEY
+from omnicascade.domain.deployment import Price
+from omnicascade.domain.errors import BudgetSpentError, StaleWriteError
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.journeys import run as runs
-from omnicascade.domain.journeys.run import Run
-from omnicascade.usecases.store_ports import SentMessage, Slot, StoredRun
+from omnicascade.domain.journeys.run import Run, home_of
+from omnicascade.usecases.store_ports import Claim, LivePage, Reservation, SentMessage, Slot, StoredRun
+
+ATTEMPTS: Final = 8
+"""How often a contact is taken out of a log that others write at the same time."""
+
+_NEW: Final = "attribute_not_exists(pk)"
+_UNCHANGED: Final = "rev = :rev"
 
 
 class DynamoRunStore:
@@ -23,63 +49,135 @@ class DynamoRunStore:
         self._table = table
 
     def start(self, run: Run, slot: Slot | None) -> StoredRun:
-        """See `RunStore.start`. Cost: 4 write units."""
-        node, _ = keys.run_key(run.run_id)
-        taken = Slot(
-            node=NodeId(node),
-            journey=run.journey,
-            key=run.key,
-            run_id=run.run_id,
-            live=run.status == "live",
-            entries=(slot.entries if slot else 0) + 1,
-            last_started=run.started_at,
-            first_started=slot.first_started if slot else run.started_at,
-            anchor=run.anchor,
-        )
-        unchanged = "attribute_not_exists(pk)"
+        """See `RunStore.start`. Cost: 4 write units, and 1 in the index."""
+        unchanged: str = _NEW
         values: Item = {}
-        if slot and slot.node == node:
+        if slot and slot.node == home_of(run.run_id):
             unchanged, values = "entries = :entries AND live = :live", _as_read(slot)
-        started = StoredRun(run, 1)
+        started, taken = StoredRun(run, 1), slot_taken(run, slot)
         try:
-            self._table.write_together(
-                [(_run_item(started), "attribute_not_exists(pk)", {}), (slot_item(taken), unchanged, values)]
-            )
+            self._table.transact([put_action(run_item(started), _NEW), put_action(slot_item(taken), unchanged, values)])
         except ConditionFailedError as error:
             existing = self.load(run.run_id)
             if existing:
                 return existing
             raise StaleWriteError(f"{run.journey} was entered by this customer in the meantime") from error
+        except WriteConflictError as error:
+            raise StaleWriteError(str(error)) from error
         return started
 
     def load(self, run_id: str) -> StoredRun | None:
-        """See `RunStore.load`. Cost: 1 read unit per 4 KB."""
-        item = self._table.get(*keys.run_key(run_id))
-        return run_from(item) if item else None
+        """See `RunStore.load`. Cost: 1 read unit per 4 KB; one more request for an ended run."""
+        for live in (True, False):
+            item = self._table.get(*keys.run_key(run_id, live=live))
+            if item:
+                return run_from(item)
+        return None
 
-    def save(self, before: StoredRun, run: Run, *, token: str) -> StoredRun:
-        """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 2 for the slot when the run ends."""
-        after = StoredRun(run, before.revision + 1, token)
-        condition, values = "rev = :rev", {":rev": number(before.revision)}
-        ends = before.run.status == "live" and run.status != "live"
+    def save(self, before: StoredRun, run: Run, *, token: str, entered: str | None = None) -> StoredRun:
+        """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 4 for slot and move when the run ends."""
+        after = _next(before, run, token, entered)
         try:
-            if ends:
+            if before.run.live and not run.live:
                 self._end(before, after)
             else:
-                self._table.put(_run_item(after), condition, values)
+                self._table.put(run_item(after), _UNCHANGED, _as_of(before))
         except ConditionFailedError as error:
             raise StaleWriteError(f"run {run.run_id} changed since it was read") from error
         return after
 
     def _end(self, before: StoredRun, after: StoredRun) -> None:
         run = after.run
-        node, _ = keys.run_key(run.run_id)
-        stored = self._table.get(node, keys.slot_key(run.journey, run.key))
-        writes = [(_run_item(after), "rev = :rev", {":rev": number(before.revision)})]
-        if stored and stored["run"] == text(run.run_id):
-            freed = stored | {"live": {"BOOL": False}}
-            writes.append((freed, "run = :run", {":run": text(run.run_id)}))
-        self._table.write_together(writes)
+        moved = [
+            delete_action(*keys.run_key(run.run_id, live=True), _UNCHANGED, _as_of(before)),
+            put_action(run_item(after)),
+        ]
+        slot = keys.slot_key(run.journey, run.key)
+        freed = update_action(
+            home_of(run.run_id),
+            slot,
+            "SET live = :no",
+            "run = :run",
+            {":no": {"BOOL": False}, ":run": text(run.run_id)},
+        )
+        try:
+            self._table.transact([*moved, freed])
+        except WriteConflictError as error:
+            raise StaleWriteError(str(error)) from error
+        except ConditionFailedError as error:
+            if error.failed != {2}:
+                raise
+            self._table.transact(moved)  # an erasure took the slot, or it is another run's by now
+
+    def claim(
+        self, before: StoredRun, run: Run, claim: Claim, *, token: str = "", entered: str | None = None
+    ) -> StoredRun:
+        """See `RunStore.claim`. Cost: as `save`; with a contact or a reservation 2 write units per KB of each."""
+        if claim.contact is None and claim.reservation is None:
+            return self.save(before, run, token=token, entered=entered)
+        after = _next(before, run, token, entered)
+        actions = [put_action(run_item(after), _UNCHANGED, _as_of(before)), *_log_actions(claim)]
+        budget = len(actions)
+        actions += _budget_actions(claim.reservation)
+        try:
+            self._table.transact(actions)
+        except ConditionFailedError as error:
+            if claim.reservation and error.failed == {budget}:
+                raise _spent(claim.reservation) from error
+            raise StaleWriteError(f"run {run.run_id} or its customer's log changed since it was read") from error
+        except WriteConflictError as error:
+            raise StaleWriteError(str(error)) from error
+        return after
+
+    def take_back(self, claim: Claim) -> None:
+        """See `RunStore.take_back`. Cost: 1 read unit and 1 write unit per KB of the log, 1 write unit of a budget."""
+        if claim.contact and claim.log:
+            self._remove_contact(claim.log.node, claim.contact.message_id)
+        if claim.reservation:
+            pk, sk = _budget_key(claim.reservation)
+            back = {":back": _money(-claim.reservation.price.amount)}
+            self._table.update(pk, sk, "ADD spent :back", values=back)
+
+    def _remove_contact(self, node: NodeId, message_id: str) -> None:
+        for _ in range(ATTEMPTS):
+            item = self._table.get(node, keys.CONTACTS)
+            left = without_contact(contacts_from(item), message_id) if item else None
+            if item is None or left is None:
+                return
+            try:
+                self._table.put(contacts_item(left), _UNCHANGED, {":rev": item["rev"]})
+            except ConditionFailedError:
+                continue
+            return
+        raise StaleWriteError(f"the contacts of {node} keep changing")
+
+    def spent(self, journey: str, channel: str, month: str) -> Price | None:
+        """See `RunStore.spent`. Cost: 1 read unit."""
+        item = self._table.get(*keys.budget_key(journey, channel, month))
+        return Price(Decimal(item["spent"]["N"]), item["currency"]["S"]) if item and "currency" in item else None
+
+    def live_runs(self, journey: str | None, cursor: str | None, limit: int) -> LivePage:
+        """See `RunStore.live_runs`. Cost: 0.5 read units per 4 KB of keys; up to 8 requests a page."""
+        first, after = keys.read_live_cursor(cursor) if cursor else ("0", "")
+        found: list[str] = []
+        for shard in range(int(first), keys.LIVE_SHARDS):
+            lowest = f"{keys.live_key(after)}!" if after else f"{journey}#" if journey else "!"
+            after = ""
+            # `!` stands before and `~` behind everything that a run id is made of.
+            items = self._table.query_index(
+                limit + 1 - len(found),
+                IndexName=LIVE_INDEX,
+                KeyConditionExpression=f"{LIVE_PARTITION_KEY} = :shard AND {LIVE_SORT_KEY} BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":shard": text(str(shard)),
+                    ":first": text(lowest),
+                    ":last": text(f"{journey}#~" if journey else "~"),
+                },
+            )
+            found += [item["sk"]["S"].removeprefix(keys.LIVE_RUN_PREFIX) for item in items]
+            if len(found) > limit:
+                return LivePage(found[:limit], keys.live_cursor(found[limit - 1]))
+        return LivePage(found, None)
 
     def note_message(self, message: SentMessage) -> None:
         """See `RunStore.note_message`. Cost: 1 write unit."""
@@ -109,29 +207,61 @@ class DynamoRunStore:
         return SentMessage(**state | {"at": datetime.fromisoformat(state["at"])})
 
     def runs_of(self, nodes: Collection[NodeId], journey: str | None = None) -> Sequence[Run]:
-        """See `RunStore.runs_of`. Cost: one query per node."""
-        prefix = f"R#{journey}_" if journey else "R#"
-        found = [run_from(item).run for node in sorted(nodes) for item in self._table.query(node, prefix)]
-        return sorted(found, key=lambda run: (run.started_at, run.run_id), reverse=True)
+        """See `RunStore.runs_of`. Cost: two queries per node."""
+        named = f"{journey}_" if journey else ""
+        found = {
+            run.run_id: run
+            for prefix in (keys.LIVE_RUN_PREFIX, keys.RUN_PREFIX)
+            for node in sorted(nodes)
+            for run in (run_from(item).run for item in self._table.query(node, f"{prefix}{named}"))
+        }
+        return sorted(found.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
+
+
+def _next(before: StoredRun, run: Run, token: str, entered: str | None) -> StoredRun:
+    return StoredRun(run, before.revision + 1, token, before.entered if entered is None else entered)
 
 
 def _as_read(slot: Slot) -> Item:
     return {":entries": number(slot.entries), ":live": {"BOOL": slot.live}}
 
 
-def _run_item(stored: StoredRun) -> Item:
-    pk, sk = keys.run_key(stored.run.run_id)
-    return {
-        "pk": text(pk),
-        "sk": text(sk),
-        "rev": number(stored.revision),
-        "status": text(stored.run.status),
-        "token": text(stored.token),
-        "state": text(json.dumps(runs.to_json(stored.run), separators=(",", ":"))),
+def _as_of(before: StoredRun) -> Item:
+    return {":rev": number(before.revision)}
+
+
+def _log_actions(claim: Claim) -> list[Item]:
+    if claim.contact is None or claim.log is None:
+        return []
+    log = after_claim(claim, claim.log)
+    if claim.log.revision == 0:
+        return [put_action(contacts_item(log), _NEW)]
+    return [put_action(contacts_item(log), _UNCHANGED, {":rev": number(claim.log.revision)})]
+
+
+def _budget_actions(reservation: Reservation | None) -> list[Item]:
+    if reservation is None:
+        return []
+    room = reservation.limit.amount - reservation.price.amount
+    if cannot_pay(reservation):
+        raise _spent(reservation)
+    pk, sk = _budget_key(reservation)
+    values = {
+        ":price": _money(reservation.price.amount),
+        ":room": _money(room),
+        ":currency": text(reservation.price.currency),
     }
+    unspent = "attribute_not_exists(spent) OR (spent <= :room AND currency = :currency)"
+    return [update_action(pk, sk, "SET currency = :currency ADD spent :price", unspent, values)]
 
 
-def run_from(item: Item) -> StoredRun:
-    """The run that an item keeps."""
-    run = runs.from_json(json.loads(item["state"]["S"]))
-    return StoredRun(run, int(item["rev"]["N"]), item["token"]["S"])
+def _budget_key(reservation: Reservation) -> tuple[str, str]:
+    return keys.budget_key(reservation.journey, reservation.channel.value, reservation.month)
+
+
+def _money(amount: Decimal) -> Item:
+    return {"N": f"{amount:f}"}
+
+
+def _spent(reservation: Reservation) -> BudgetSpentError:
+    return BudgetSpentError(budget_reason(reservation))

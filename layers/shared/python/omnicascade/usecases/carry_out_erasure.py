@@ -147,14 +147,14 @@ class _Job:
             self.waits.append(RETRY)
             runs = [(key, run) for key, run in runs if key not in undecided]
         slots = [key for key, slot in page.slots if slot.last_started <= at]
-        if not (events or runs or slots):
+        if not (events or runs or slots or page.rest):
             return
         self._note(node, events, runs)
         store = self.eraser.seal.store
         store.forget_messages(
             [id_ for _, run in runs for id_ in _provider_ids(run)], self._codes(run for _, run in runs)
         )
-        store.remove(node, [*(key for key, _ in events), *slots, *(key for key, _ in runs)])
+        store.remove(node, [*(key for key, _ in events), *slots, *(key for key, _ in runs), *page.rest])
 
     def _in_doubt(self, run: Run) -> bool:
         """Whether a sender may still be about to store something under one of the run's messages."""

@@ -22,12 +22,14 @@ class Holdings:
 
     Attributes:
         events, slots, runs: each with its sort key.
+        rest: sort keys of what says nothing without them, such as the log of messages that caps look at.
         last: where the next page begins; None on the last one.
     """
 
     events: Sequence[tuple[str, Event]] = ()
     slots: Sequence[tuple[str, Slot]] = ()
     runs: Sequence[tuple[str, StoredRun]] = ()
+    rest: Sequence[str] = ()
     last: str | None = None
 
 

@@ -1,0 +1,45 @@
+"""A run as an item of the table: apart from the store, because erasing reads runs too."""
+
+from __future__ import annotations
+
+import json
+
+from omnicascade.adapters import keys
+from omnicascade.adapters.dynamo import Item, number, text
+from omnicascade.contracts import LIVE_DUE, LIVE_PARTITION_KEY, LIVE_SORT_KEY
+from omnicascade.domain.journeys import run as runs
+from omnicascade.domain.journeys.run import Run
+from omnicascade.usecases.store_ports import StoredRun
+
+
+def run_item(stored: StoredRun) -> Item:
+    """The stored form of a run; only a live one has the attributes of the index of live runs."""
+    run = stored.run
+    pk, sk = keys.run_key(run.run_id, live=run.live)
+    item: Item = {
+        "pk": text(pk),
+        "sk": text(sk),
+        "rev": number(stored.revision),
+        "token": text(stored.token),
+        "state": text(json.dumps(runs.to_json(run), separators=(",", ":"))),
+    }
+    if stored.entered:
+        item["entered"] = text(stored.entered)
+    return item | _listed(run) if run.live else item
+
+
+def _listed(run: Run) -> Item:
+    listed = {
+        LIVE_PARTITION_KEY: text(keys.live_shard(run.run_id)),
+        LIVE_SORT_KEY: text(keys.live_key(run.run_id)),
+    }
+    if run.due is None or run.paused_at is not None:
+        return listed
+    return {**listed, LIVE_DUE: number(int(run.due.timestamp()))}
+
+
+def run_from(item: Item) -> StoredRun:
+    """Read what `run_item` wrote."""
+    run = runs.from_json(json.loads(item["state"]["S"]))
+    entered = item["entered"]["S"] if "entered" in item else ""
+    return StoredRun(run, int(item["rev"]["N"]), item["token"]["S"], entered)
