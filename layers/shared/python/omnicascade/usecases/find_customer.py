@@ -16,7 +16,7 @@ from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.joining import join
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.resolution import Component, Resolution
-from omnicascade.usecases.store_ports import ContactLog, Head, HeadReader, Membership, Slot
+from omnicascade.usecases.store_ports import ContactLog, Head, HeadReader, Membership, Slot, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Customer:
         slots: of every member; after a merge a journey and key may have several.
         logs: the messages that caps look at, one log for each member that has any.
         memberships: what was last found out of segments, of every member.
+        runs: the live ones, of every member.
     """
 
     profile: Profile
@@ -36,6 +37,7 @@ class Customer:
     slots: Sequence[Slot]
     logs: Sequence[ContactLog] = ()
     memberships: Sequence[Membership] = ()
+    runs: Sequence[StoredRun] = ()
 
     @property
     def person(self) -> Person:
@@ -70,6 +72,7 @@ def find_customer(
         customer,
         logs=[head.contacts for head in members if head.contacts],
         memberships=[known for head in members for known in head.memberships],
+        runs=[stored for head in members for stored in head.runs],
     )
 
 
