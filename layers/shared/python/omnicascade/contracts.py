@@ -102,6 +102,7 @@ ROUTES: Final = (
     Route("PUT /v1/journeys/{name}", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("POST /v1/journeys/{name}/runs", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/journeys/{name}/runs", Function.SERVE_STAFF_API, Auth.STAFF),
+    Route("POST /v1/journeys/{name}/simulate", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/runs/{run_id}", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/messages/{message_id}", Function.SERVE_STAFF_API, Auth.STAFF),
     Route("GET /v1/templates", Function.SERVE_STAFF_API, Auth.STAFF),

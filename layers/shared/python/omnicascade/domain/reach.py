@@ -1,13 +1,20 @@
 """Whether a customer can be reached over a channel, and may be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from omnicascade.domain.deployment import Channel, Deployment, Topic
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.identity_rules import PUSH_TOKEN_TYPES
 from omnicascade.domain.profile import Profile
 
-_ADDRESS_TYPES = {Channel.EMAIL: ("email",), Channel.SMS: ("phone",), Channel.PUSH: PUSH_TOKEN_TYPES}
+ADDRESS_TYPES: Final[Mapping[Channel, tuple[str, ...]]] = {
+    Channel.EMAIL: ("email",),
+    Channel.SMS: ("phone",),
+    Channel.PUSH: PUSH_TOKEN_TYPES,
+}
+"""Types of identifiers that are addresses of a channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,7 @@ def reach(profile: Profile, channel: Channel, deployment: Deployment) -> Reach:
     """The most recently seen address of a channel that is not suppressed."""
     if channel in deployment.channels_off:
         return Reach(None, f"channel {channel} is switched off in this deployment")
-    kinds = _ADDRESS_TYPES[channel]
+    kinds = ADDRESS_TYPES[channel]
     known = [k for k in profile.identifiers if k.identifier.type in kinds]
     if not known:
         return Reach(None, f"no {channel} address known")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from omnicascade.domain.documents import read_document
 from omnicascade.domain.identity import STAFF_SOURCE
 from omnicascade.domain.json_text import parse_json
 from omnicascade.usecases.erase_customer import ErasureDesk
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.rehearse import RehearsalDesk
 from omnicascade.usecases.serve_profiles import ProfileDesk
 from omnicascade.usecases.staff_calls import Answer, DeploymentSettings, StaffRequest
 
@@ -24,6 +26,7 @@ class StaffDesk:
     settings: DeploymentSettings
     workshop: Workshop
     runs: RunDesk
+    rehearsals: RehearsalDesk
     erasures: ErasureDesk
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -51,6 +54,10 @@ class StaffDesk:
         body = parse_json(request.body)
         return Answer(202, self.runs.start_runs(request.path["name"], body, now=self.clock(), new_id=self.new_id))
 
+    def simulate(self, request: StaffRequest) -> Answer:
+        """Rehearse a journey; nothing is stored."""
+        return Answer(200, self.rehearsals.simulate(request.path["name"], read_document(request.body), self.clock()))
+
 
 _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "GET /openapi.json": lambda desk, _request: Answer(200, dict(desk.openapi)),
@@ -74,6 +81,7 @@ _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "GET /v1/journeys/{name}/runs": lambda desk, r: Answer(
         200, desk.runs.show_runs(r.path["name"], r.query.get("profile"))
     ),
+    "POST /v1/journeys/{name}/simulate": StaffDesk.simulate,
     "GET /v1/runs/{run_id}": lambda desk, r: Answer(200, desk.runs.show_run(r.path["run_id"])),
     "GET /v1/messages/{message_id}": lambda desk, r: Answer(200, desk.runs.show_message(r.path["message_id"])),
     "GET /v1/templates": lambda desk, _request: Answer(200, desk.workshop.list_templates()),

@@ -14,6 +14,7 @@ from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.rehearse import RehearsalDesk
 from omnicascade.usecases.serve_profiles import ProfileDesk
 from omnicascade.usecases.serve_staff import StaffDesk
 from omnicascade.wiring.clients import client, late_client
@@ -26,7 +27,7 @@ def staff_desk(settings: Settings) -> StaffDesk:
     """The staff API's desk for one deployment."""
     table = Table(client("dynamodb"), settings.table)
     customers, configuration = DynamoCustomerStore(table), DynamoConfigurationStore(table)
-    runs = DynamoRunStore(table)
+    runs, renderer = DynamoRunStore(table), LateRenderer()
     timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
     return StaffDesk(
         profiles=ProfileDesk(
@@ -39,8 +40,9 @@ def staff_desk(settings: Settings) -> StaffDesk:
             new_id=_new_id,
         ),
         settings=configuration,
-        workshop=Workshop(configuration, configuration, LateRenderer().check),
+        workshop=Workshop(configuration, configuration, renderer.check),
         runs=RunDesk(customers, runs, configuration, timer),
+        rehearsals=RehearsalDesk(configuration, configuration, renderer),
         erasures=erasure_desk(settings),
         clock=now,
         new_id=_new_id,

@@ -1,0 +1,345 @@
+"""One customer's world on virtual time: events come, timers fire, messages go out, and everything is remembered.
+
+The counterpart of the functions that move runs on the table: it decides nothing by itself, it only asks the engine in
+the same order. Pure: no ports, no clock; the same scenario always plays alike.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Final
+
+from omnicascade.domain.deployment import Channel, Price
+from omnicascade.domain.errors import UnacceptableError
+from omnicascade.domain.event import Event
+from omnicascade.domain.journeys import engine
+from omnicascade.domain.journeys.commands import CallWebhook, Send, SetTraits
+from omnicascade.domain.journeys.journey import EventEntry
+from omnicascade.domain.journeys.person import Contact
+from omnicascade.domain.journeys.run import RUN_MARK_DIGITS, Decision, Run, make_run_id
+from omnicascade.domain.rehearsal.acts import acted
+from omnicascade.domain.rehearsal.audience import Membership, Rounds
+from omnicascade.domain.rehearsal.customer import Customer
+from omnicascade.domain.rehearsal.scenario import (
+    SOURCE,
+    Arrives,
+    Consents,
+    Enters,
+    Happening,
+    Reacts,
+    Scenario,
+    consent_event,
+    event_of,
+)
+from omnicascade.domain.rehearsal.stage import Purse, Stage
+from omnicascade.domain.zones import zone_named
+
+MOST_STEPS: Final = 10_000
+"""Moves after which a rehearsal is given up: no journey that comes to rest takes so many for one customer."""
+
+JOURNEY_SOURCE: Final = "journey"
+"""The source of what journeys say about their customers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message that went out."""
+
+    at: datetime
+    run_id: str
+    key: str | None
+    message_id: str
+    step: str
+    channel: Channel
+    template: str
+    cost: Price
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """All that happened.
+
+    Attributes:
+        messages: in the order in which they went out.
+        runs: in the order in which they began.
+        refusals: entries that came to nothing, and why.
+        warnings: what was asked of the rehearsal and could not be done.
+    """
+
+    messages: tuple[Sent, ...]
+    runs: tuple[Run, ...]
+    refusals: tuple[Decision, ...]
+    warnings: tuple[str, ...]
+
+
+def rehearse(stage: Stage, scenario: Scenario, purse: Purse | None = None) -> Played:
+    """Play one scenario to its end.
+
+    Args:
+        stage: shared by all customers.
+        scenario: one customer's.
+        purse: what budgets have been spent so far; left out, nothing.
+
+    Raises:
+        UnacceptableError: the journey never comes to rest.
+    """
+    return World(stage, scenario, purse if purse is not None else {}).play()
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """Where the customer stands with one key."""
+
+    run_id: str
+    entries: int
+    last_started: datetime
+
+
+class World:
+    """One customer and their runs of one journey."""
+
+    def __init__(self, stage: Stage, scenario: Scenario, purse: Purse) -> None:
+        self._stage, self._scenario, self._purse = stage, scenario, purse
+        self._now = scenario.start
+        self._past = [happening for happening in scenario.happenings if happening.at < scenario.start]
+        self._customer = Customer(stage, scenario.opening)
+        self._customer.learn(happening.event for happening in self._past if isinstance(happening, Arrives))
+        self._membership = Membership(stage, self._customer, scenario.start)
+        self._rounds = Rounds(stage, self._customer, scenario.start)
+        self._runs: dict[str, Run] = {}
+        self._live: set[str] = set()
+        self._slots: dict[str | None, _Slot] = {}
+        self._anchor = ""
+        self._messages: list[Sent] = []
+        self._refusals: list[Decision] = []
+        self._warnings: list[str] = []
+        self._steps = 0
+        self._ids = 0
+
+    def play(self) -> Played:
+        """Everything from the start to the end, in order."""
+        scenario = self._scenario
+        for happening in scenario.happenings[len(self._past) :]:
+            if happening.at > scenario.until:
+                break
+            self._pass(happening.at)
+            self._happens(happening)
+            self._settle()
+        self._pass(scenario.until)
+        return Played(tuple(self._messages), tuple(self._runs.values()), tuple(self._refusals), tuple(self._warnings))
+
+    # Time
+
+    def _pass(self, end: datetime) -> None:
+        """Let time go by: everything due until then, and at that moment, happens in order."""
+        self._settle()
+        while (moment := self._next_moment()) is not None and moment <= end:
+            self._now = max(self._now, moment)
+            self._step()
+            turn, come = self._membership.turn, self._rounds.next
+            if turn is not None and turn <= self._now:
+                self._notice_membership()
+            if come is not None and come <= self._now:
+                self._come_round()
+            self._settle()
+        self._now = max(self._now, end)
+
+    def _next_moment(self) -> datetime | None:
+        moments = [engine.next_moment(self._runs[run_id]) for run_id in self._live]
+        found = [moment for moment in (*moments, self._membership.turn, self._rounds.next) if moment is not None]
+        return min(found) if found else None
+
+    def _settle(self) -> None:
+        """Move every run that is due; a run may make another one due."""
+        moved = True
+        while moved:
+            moved = False
+            for run_id in [run_id for run_id in self._runs if run_id in self._live]:
+                run = self._runs[run_id]
+                moment = engine.next_moment(run)
+                if moment is not None and moment <= self._now:
+                    self._move(run)
+                    moved = True
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            where = self._now.isoformat()
+            raise UnacceptableError(f"this rehearsal never comes to rest: it took {MOST_STEPS:,} steps until {where}")
+
+    def _next_id(self) -> str:
+        self._ids += 1
+        return f"{SOURCE}-x{self._ids:06}"
+
+    # What happens
+
+    def _happens(self, happening: Happening) -> None:
+        match happening:
+            case Arrives(_, event):
+                self._arrive(event)
+            case Consents(at, words):
+                for key, granted in words.items():
+                    said = consent_event(
+                        key, granted=granted, message_id=self._next_id(), at=at, known=self._customer.known
+                    )
+                    self._arrive(said)
+            case Reacts():
+                self._feedback(happening)
+            case Enters():
+                self._enter(None, None, f"by hand {self._now.isoformat()} {self._next_id()}")
+
+    def _feedback(self, act: Reacts) -> None:
+        """Something comes back to the latest message of a channel."""
+        latest = next((sent for sent in reversed(self._messages) if act.channel in {None, sent.channel}), None)
+        entry = self._runs[latest.run_id].entry_of(latest.message_id) if latest else None
+        if entry is None:
+            self._warn(act, f"no {act.channel or ''} message has gone out yet".replace("  ", " "))
+            return
+        events = acted(act, entry, self._customer.known, self._next_id())
+        if not events:
+            self._warn(act, f"no {entry.channel} message brings such feedback")
+        for event in events:
+            self._arrive(event)
+
+    def _warn(self, act: Reacts, why: str) -> None:
+        after = (act.at - self._scenario.start).total_seconds()
+        self._warnings.append(f"feedback {act.kind} after {after:g}s came to nothing: {why}")
+
+    def _arrive(self, event: Event) -> None:
+        """An event comes in: it ends and answers runs, is looked at again, and starts new ones, in this order."""
+        self._step()
+        self._customer.learn([event])
+        journey, deployment, now = self._stage.journey, self._stage.deployment, self._now
+        reference = engine.message_reference(event)
+        latest = {slot.run_id for slot in self._slots.values()}
+        restarted = False
+        for run_id, run in list(self._runs.items()):
+            if not (run.live or run_id in latest or (reference and run.entry_of(reference))):
+                continue
+            moved = engine.apply(journey, run, event, now, person=self._customer.person, deployment=deployment)
+            if moved is not None:
+                restarted = restarted or (moved.live and moved.pc == run.pc == 0 and moved.due != run.due)
+                self._keep(moved)
+        if self._stage.watched:
+            self._observe()
+        if isinstance(journey.entry, EventEntry) and journey.entry.event == event.name and not restarted:
+            self._enter_by(event)
+        self._notice_membership()
+
+    def _observe(self) -> None:
+        journey, deployment = self._stage.journey, self._stage.deployment
+        for run_id in list(self._live):
+            moved = engine.observe(journey, self._runs[run_id], self._customer.person, deployment, self._now)
+            if moved is not None:
+                self._keep(moved)
+
+    # Entering
+
+    def _enter_by(self, event: Event) -> None:
+        journey = self._stage.journey
+        verdict = engine.admits(journey, event, self._customer.person, self._stage.deployment)
+        if verdict.ok:
+            self._enter(engine.key_of(journey, event), event, event.message_id)
+        else:
+            self._refuse(verdict.reason)
+
+    def _enter(self, key: str | None, event: Event | None, occasion: str) -> None:
+        journey, now, slot = self._stage.journey, self._now, self._slots.get(key)
+        entries, last = (slot.entries, slot.last_started) if slot else (0, None)
+        live = slot is not None and slot.run_id in self._live
+        verdict = engine.may_reenter(journey, entries=entries, last_started=last, live=live, now=now)
+        if not verdict.ok:
+            self._refuse(verdict.reason)
+            return
+        self._anchor = self._anchor or self._customer.profile.profile_id
+        mark = sha256(occasion.encode("utf-8", "replace")).hexdigest()[:RUN_MARK_DIGITS]
+        run_id = make_run_id(journey.name, self._customer.profile.profile_id, mark)
+        run = engine.start(
+            journey, run_id=run_id, person=self._customer.person, key=key, event=event, now=now, anchor=self._anchor
+        )
+        self._slots[key] = _Slot(run_id, entries + 1, now)
+        self._keep(run)
+
+    def _refuse(self, reason: str) -> None:
+        self._refusals.append(Decision(self._now, "", "not_entered", reason))
+
+    def _notice_membership(self) -> None:
+        occasion = self._membership.noticed(self._now)
+        if occasion:
+            self._enter(None, None, occasion)
+
+    def _come_round(self) -> None:
+        """The schedule's moment: an audience is started, and the customer is of it or not."""
+        among, word = self._rounds.come(self._now)
+        if among:
+            self._enter(None, None, word)
+        else:
+            self._refuse(word)
+
+    # Moving
+
+    def _keep(self, run: Run) -> None:
+        self._runs[run.run_id] = run
+        if run.live:
+            self._live.add(run.run_id)
+        else:
+            self._live.discard(run.run_id)
+
+    def _move(self, run: Run) -> None:
+        """As far as a run goes now."""
+        journey, deployment, now = self._stage.journey, self._stage.deployment, self._now
+        while True:
+            self._step()
+            step = engine.advance(journey, run, self._customer.person, deployment, now)
+            run = step.run
+            match step.command:
+                case Send() as send:
+                    run = self._send(run, send)
+                case SetTraits() as update:
+                    self._keep(run)
+                    self._update(update)
+                    run = self._runs[run.run_id]
+                case CallWebhook() as call:
+                    run = engine.record_call(journey, run, call.step, "called", "rehearsed: nothing was called", now)
+                case None:
+                    self._keep(run)
+                    return
+
+    def _update(self, update: SetTraits) -> None:
+        body = {"traits": dict(update.traits)}
+        known = self._customer.known[:1]
+        self._arrive(event_of("identify", "identify", update.message_id, self._now, known, body, JOURNEY_SOURCE))
+
+    def _send(self, run: Run, send: Send) -> Run:
+        """Price the message, take it from the budget, and have the provider accept it."""
+        journey, now = self._stage.journey, self._now
+        quote = self._stage.quote(send, run, self._customer.profile)
+        if quote.outcome == "refused":
+            return engine.refuse(journey, run, send.message_id, quote.reason, now)
+        if quote.price is None:
+            return engine.record_outcome(journey, run, send.message_id, "failed", now=now, reason=quote.reason)
+        if send.budget is not None:
+            spent = self._reserve(send.channel, quote.price, send.budget)
+            if spent:
+                return engine.refuse(journey, run, send.message_id, spent, now)
+        if self._stage.capped:
+            kind = "transactional" if journey.transactional else "marketing"
+            contact = Contact(now, send.message_id, send.channel, journey.name, kind)
+            self._customer.contacted(contact)
+        sent = Sent(now, run.run_id, run.key, send.message_id, send.step, send.channel, send.template, quote.price)
+        self._messages.append(sent)
+        return engine.record_outcome(
+            journey, run, send.message_id, "sent", now=now, cost=quote.price, reason=quote.reason
+        )
+
+    def _reserve(self, channel: Channel, price: Price, limit: Price) -> str | None:
+        """Take a message's price from its month's budget; the reason where it does not have it."""
+        zone = zone_named(self._stage.deployment.default_zone)
+        month = self._now.astimezone(zone).strftime("%Y-%m")
+        spent = self._purse.get((channel, month), Decimal())
+        if price.currency != limit.currency or spent + price.amount > limit.amount:
+            left = f"{limit.amount:f} {limit.currency} for {month} has less left than {price.amount:f} {price.currency}"
+            return f"the budget of {left}"
+        self._purse[channel, month] = spent + price.amount
+        return None
