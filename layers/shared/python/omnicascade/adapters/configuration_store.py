@@ -38,20 +38,20 @@ class DynamoConfigurationStore:
         self._put_state(keys.source_key(values["write_key"]), values)
 
     def deployment(self) -> Deployment:
-        """See `JourneyStore.deployment`, with the segments. Cost: 0.5 read units per 4 KB of each, one request; an
+        """See `JourneyStore.deployment`, with the segments. Cost: 1 read unit per 4 KB of each, one request; an
         unchanged text is not parsed again."""
-        found = self._read(keys.DEPLOYMENT, keys.SEGMENT_INDEX, consistent=False)
+        found = self._read(keys.DEPLOYMENT, keys.SEGMENT_INDEX)
         return self._understood(found.get(keys.DEPLOYMENT), found.get(keys.SEGMENT_INDEX))
 
     def current(self) -> tuple[Sequence[JourneyListing], Deployment]:
         """`listing` and `deployment` in one request. Cost: 1 read unit per 4 KB of each."""
-        found = self._read(keys.JOURNEY_INDEX, keys.DEPLOYMENT, keys.SEGMENT_INDEX, consistent=True)
+        found = self._read(keys.JOURNEY_INDEX, keys.DEPLOYMENT, keys.SEGMENT_INDEX)
         deployment = self._understood(found.get(keys.DEPLOYMENT), found.get(keys.SEGMENT_INDEX))
         return _listed(found.get(keys.JOURNEY_INDEX)), deployment
 
-    def _read(self, *places: str, consistent: bool) -> Mapping[str, Item]:
-        wanted = [(keys.CONFIG, place) for place in places]
-        return {item["sk"]["S"]: item for item in self._table.get_many(wanted, consistent=consistent)}
+    def _read(self, *places: str) -> Mapping[str, Item]:
+        """Consistent, so that a journey that was put just after a segment finds it."""
+        return {item["sk"]["S"]: item for item in self._table.get_many([(keys.CONFIG, place) for place in places])}
 
     def _understood(self, settings: Item | None, segments: Item | None) -> Deployment:
         written = settings["state"]["S"] if settings else ""

@@ -109,7 +109,14 @@ class SegmentKeeper:
                 ahead += _displaced(customer, event)
 
     def look(
-        self, node: NodeId, cause: Cause, now: datetime, *, joins: bool = True, only: Collection[str] | None = None
+        self,
+        node: NodeId,
+        cause: Cause,
+        now: datetime,
+        *,
+        joins: bool = True,
+        only: Collection[str] | None = None,
+        customer: Customer | None = None,
     ) -> Customer | None:
         """Bring everything that is remembered of a node's customer up to date; None when nobody knows the node.
 
@@ -120,19 +127,22 @@ class SegmentKeeper:
             joins: whether the cause may have changed who is together; if not, only the segments are looked at that its
                 event can change.
             only: names of segments; the others are left as they are.
+            customer: as they were read after the cause, if they were.
         """
         for _ in range(ATTEMPTS):
-            customer = self._find(node)
+            customer = customer or self.find(node)
             if customer is None:
                 return None
             try:
                 if not self._settle(customer, cause, now, self._concerned(customer, cause, now, joins, only)):
                     return customer
             except StaleWriteError:
-                continue
+                pass
+            customer = None
         raise StaleWriteError(f"the segments of {node} keep changing")
 
-    def _find(self, node: NodeId) -> Customer | None:
+    def find(self, node: NodeId) -> Customer | None:
+        """The node's customer as segments judge them."""
         deployment = self.deployment
         return find_customer(node, self.customers, deployment.identity, definitions=deployment.computed)
 

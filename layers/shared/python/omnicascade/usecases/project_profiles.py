@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
@@ -23,6 +23,9 @@ from omnicascade.domain.moments import epoch_ms
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.move_runs import ATTEMPTS, JourneyDesk
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, StoredProjection
+
+if TYPE_CHECKING:
+    from omnicascade.usecases.keep_segments import SegmentKeeper
 
 _SEQUENCE_DIGITS = 40
 """DynamoDB's sequence numbers have 21 to 40 digits; padded, their text sorts as the numbers do."""
@@ -61,11 +64,12 @@ def project_profiles(
     desk: JourneyDesk,
     now: datetime,
     watch: Watch | None = None,
+    keeper: SegmentKeeper | None = None,
 ) -> BatchFailure | None:
     """Handle a batch in stream order; None when all of it is done.
 
     What stands before a failure is not delivered again, so it is reacted to, even where a later fold failed. An event
-    that an erasure has overtaken is deleted, and nobody reacts to it.
+    that an erasure has overtaken is deleted, and nobody reacts to it. Without a keeper nobody looks at segments.
     """
     folding = _Folding(customers, events, desk.deployment.identity, desk.deployment.computed)
     failed = folding.run(arrivals)
@@ -79,6 +83,8 @@ def project_profiles(
             continue
         try:
             desk.react(arrival.event, now)
+            if keeper:
+                keeper.react(arrival.event, now)
         except OmnicascadeError as error:
             return BatchFailure(arrival.sequence, error)
     return None
