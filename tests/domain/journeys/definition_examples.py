@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from tests.domain.journeys.journey_builders import CASCADE
+CASCADE: dict[str, Any] = {
+    "cascade": {"channels": [{"push": {"template": "cart", "wait": "4h"}}, {"email": {"template": "cart"}}]}
+}
 
 CONTRACT = """
 name: abandoned-cart
@@ -197,7 +199,7 @@ BROKEN_PARTS: list[tuple[dict[str, Any], str, str]] = [
     ({"entry": {"segment": "lapsed", "on": "exit"}}, "entry.on", "unknown_name"),
     ({"entry": {"when": {}}}, "entry.when", "condition"),
     ({"entry": {"when": {"event": "properties.x", "is": 1}}}, "entry.when.event", "unknown_name"),
-    ({"entry": {"schedule": "cron()", "segment": "vip"}}, "entry.schedule", "schedule"),
+    ({"entry": {"schedule": "cron(0 9 * * MON *)", "segment": "vip"}}, "entry.schedule", "schedule"),
     ({"entry": {"schedule": "rate(0 days)", "segment": "vip"}}, "entry.schedule", "schedule"),
     ({"entry": {"schedule": "rate(1 day)"}}, "entry.segment", "missing"),
     ({"exit": [{"segment": "staff"}]}, "exit.0.segment", "unknown_name"),
@@ -216,7 +218,7 @@ BROKEN_PARTS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-def with_step(*steps: object) -> dict[str, Any]:
+def with_step(*steps: Any) -> dict[str, Any]:
     """A definition of these steps."""
     return {"name": "j", "steps": list(steps)}
 

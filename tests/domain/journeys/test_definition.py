@@ -27,6 +27,7 @@ from omnicascade.domain.journeys.program import Cascade, Check, End, SendMessage
 from tests.domain.journeys.definition_examples import (
     BROKEN_PARTS,
     BROKEN_STEPS,
+    CASCADE,
     CONDITIONS,
     CONTRACT,
     DOCUMENTED,
@@ -34,7 +35,6 @@ from tests.domain.journeys.definition_examples import (
     with_part,
     with_step,
 )
-from tests.domain.journeys.journey_builders import CASCADE
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = sorted((ROOT / "infra/journeys").glob("*.yaml"))

@@ -10,9 +10,9 @@ from pydantic_core import ErrorDetails
 from omnicascade.domain.conditions.comparisons import show
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import Problem
+from omnicascade.domain.journeys.definition_messages import CascadeMessageModel, MessageModel
 from omnicascade.domain.journeys.definition_model import JourneyModel
 from omnicascade.domain.journeys.definition_shape import Model
-from omnicascade.domain.journeys.definition_steps import CascadeMessageModel, MessageModel
 from omnicascade.domain.json_text import mapping
 
 _MAPPING_EXPECTED: Final = {"model_type", "model_attributes_type", "dict_type"}

@@ -10,12 +10,10 @@ from typing import Final
 
 from omnicascade.domain.conditions.grammar import WEEKDAYS
 from omnicascade.domain.deployment import Channel
+from omnicascade.domain.journeys.definition_messages import CHANNELS, CascadeModel, MessageModel
 from omnicascade.domain.journeys.definition_outline import Arm as ArmPlaces
 from omnicascade.domain.journeys.definition_outline import Place
 from omnicascade.domain.journeys.definition_steps import (
-    CHANNELS,
-    CascadeModel,
-    MessageModel,
     StepModel,
     WaitConditionModel,
     WaitEventModel,

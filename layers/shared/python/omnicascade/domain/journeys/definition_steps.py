@@ -1,15 +1,15 @@
 """The steps of a definition as pydantic models: names, defaults and bounds of everything a step may say."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Literal, cast
+from typing import Annotated, Any, ClassVar, Final, cast
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from omnicascade.domain.durations import LONGEST
+from omnicascade.domain.journeys.definition_messages import CHANNELS, CascadeModel, MessageModel, exactly_one
 from omnicascade.domain.journeys.definition_shape import Model, form_by_key, tag_of
 from omnicascade.domain.journeys.definition_values import (
-    Answers,
     ArmName,
     CertainZone,
     Clock,
@@ -19,95 +19,15 @@ from omnicascade.domain.journeys.definition_values import (
     EventName,
     Length,
     MomentPath,
-    Money,
     Offset,
     Path,
     Percent,
     RunCondition,
     StepId,
-    TemplateName,
     Url,
 )
 
-CHANNELS: Final = ("push", "email", "sms")
 KINDS: Final = (*CHANNELS, "cascade", "wait", "wait_for", "branch", "split", "digest", "update", "webhook", "end")
-
-
-class MessageModel(Model):
-    """One message of a step."""
-
-    instead: ClassVar[Mapping[str, str]] = {
-        "wait": "a wait for an answer belongs into a cascade; else write a step `wait`"
-    }
-    template: TemplateName
-    to: Path | None = None
-    budget: Money | None = None
-
-
-class CascadeMessageModel(MessageModel):
-    """One channel's message in a cascade."""
-
-    instead: ClassVar[Mapping[str, str]] = {}
-    wait: Duration | None = None
-    answered_by: Answers | None = None
-
-
-def _exactly_one(names: tuple[str, ...]) -> dict[str, Any]:
-    return {"oneOf": [{"required": [name]} for name in names]}
-
-
-class PerChannel(Model):
-    """Exactly one of push, email, sms."""
-
-    model_config = ConfigDict(json_schema_extra=_exactly_one(CHANNELS))
-    push: CascadeMessageModel | None = None
-    email: CascadeMessageModel | None = None
-    sms: CascadeMessageModel | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "PerChannel":
-        given = [name for name in CHANNELS if getattr(self, name)]
-        if len(given) != 1 or len(self.model_fields_set) != 1:
-            raise PydanticCustomError("channel", "expected exactly one of push, email, sms")
-        if given[0] != "push" and "open" in (self.message.answered_by or ()):
-            raise PydanticCustomError(
-                "answered_by", "an open answers push only: mail programs open mails by themselves"
-            )
-        return self
-
-    @property
-    def channel(self) -> str:
-        """The one that is given."""
-        return next(name for name in CHANNELS if getattr(self, name))
-
-    @property
-    def message(self) -> CascadeMessageModel:
-        """What it says."""
-        return cast("CascadeMessageModel", getattr(self, self.channel))
-
-
-class CascadeModel(Model):
-    """Channels in turn until one is answered."""
-
-    order: Literal["listed", "preferred"] = "listed"
-    answered_by: Answers | None = None
-    channels: Annotated[list[PerChannel], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _each_once(self) -> "CascadeModel":
-        named = [part.channel for part in self.channels]
-        twice = sorted({name for name in named if named.count(name) > 1})
-        if twice:
-            raise PydanticCustomError(
-                "duplicate_channel", "a cascade uses each channel once: {twice}", {"twice": ", ".join(twice)}
-            )
-        if self.answered_by == ["open"] and any(
-            p.channel != "push" and not p.message.answered_by for p in self.channels
-        ):
-            raise PydanticCustomError(
-                "answered_by", "an open answers push only, so that nothing would answer the other channels here"
-            )
-        return self
 
 
 class WaitUntilModel(Model):
@@ -120,6 +40,7 @@ class WaitUntilModel(Model):
 class WaitLocalModel(Model):
     """Until the next such local moment; `until` left out: the start of such a day."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["until"]}, {"required": ["days"]}]})
     until: Clock | None = None
     days: Days | None = None
     zone: CertainZone = "recipient"
@@ -226,7 +147,7 @@ def _step_schema(schema: dict[str, Any]) -> None:
         part = schema["properties"][kind]
         (part["anyOf"],) = ([form for form in part["anyOf"] if form != {"type": "null"}],)
         part.pop("default", None)
-    schema |= _exactly_one(KINDS)
+    schema |= exactly_one(KINDS)
     schema["dependentSchemas"] = {
         "then": {"required": ["wait_for"]},
         "otherwise": {"anyOf": [{"required": ["wait_for"]}, {"required": ["branch"]}]},

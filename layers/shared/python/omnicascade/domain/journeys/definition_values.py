@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from omnicascade.domain.conditions.comparisons import moment, show
+from omnicascade.domain.conditions.comparisons import show
 from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.conditions.grammar import (
     ENTRY_SUBJECTS,
@@ -28,10 +27,12 @@ from omnicascade.domain.conditions.grammar import (
 from omnicascade.domain.conditions.reading import nearest, read_condition
 from omnicascade.domain.deployment import Price
 from omnicascade.domain.durations import parse_duration
+from omnicascade.domain.schedules import read_schedule
 from omnicascade.domain.zones import zone_named
 
 CONDITION_MARK: Final = "condition"
-"""`$comment` of a condition's place in the JSON Schema, which `definition.json_schema` replaces by a reference."""
+EVENT_CONDITION_MARK: Final = "condition of one event"
+"""`$comment` of a condition's place in the JSON Schema, which `json_schema` replaces by a reference."""
 
 LONGEST_URL: Final = 2_000
 
@@ -125,7 +126,7 @@ def _certain_zone(value: object, words: str = "recipient") -> str:
 
 
 def _moment_path(value: str) -> str:
-    if moment(value) is not None:
+    if value[0].isdigit():
         raise PydanticCustomError(
             "path",
             "expected the path of a time, such as event.properties.departure_at or a trait; a fixed moment is the same "
@@ -160,13 +161,13 @@ def _known(kind: Literal["template", "segment"]) -> AfterValidator:
 
 
 def _url(value: str, info: ValidationInfo) -> str:
-    host = _host(value)
-    if host is None:
+    found = re.fullmatch(_URL, value)
+    if found is None:
         raise PydanticCustomError(
             "url", "expected a URL such as https://hooks.example.com/path, without user and port, not {got}",
             {"got": show(value)},
         )  # fmt: skip
-    known = _names(info).hosts
+    host, known = found[1].lower(), _names(info).hosts
     if known is not None and host not in known:
         raise PydanticCustomError(
             "unknown_host", "webhooks may not call {host}{hint}: the deployment lists the hosts they may call",
@@ -175,33 +176,17 @@ def _url(value: str, info: ValidationInfo) -> str:
     return value
 
 
-def _host(url: str) -> str | None:
-    """The host of a plain https URL, in small letters; None for anything else."""
-    if not url.isascii() or any(character <= " " for character in url):
-        return None
-    try:
-        parts = urlsplit(url)
-        plain = parts.scheme == "https" and parts.username is None and parts.port in {None, 443}
-    except ValueError:
-        return None
-    return parts.hostname if plain else None
-
-
 def _schedule(value: object) -> str:
-    if not isinstance(value, str) or not _SCHEDULE.fullmatch(value):
-        raise PydanticCustomError(
-            "schedule", "expected six fields such as cron(0 9 ? * MON *), or rate(1 day), not {got}",
-            {"got": show(value)},
-        )  # fmt: skip
-    return value
+    try:
+        read_schedule(value if isinstance(value, str) else show(value))
+    except ValueError as error:
+        raise PydanticCustomError("schedule", "{why}", {"why": str(error)}) from None
+    return str(value)
 
 
-_FIELD: Final = r"[A-Za-z0-9*?,/#-]+"
-_SCHEDULE: Final = re.compile(
-    rf"cron\({_FIELD}(?: {_FIELD}){{5}}\)|rate\((?:1 (?:minute|hour|day)|[1-9]\d{{0,4}} (?:minutes|hours|days))\)",
-    re.ASCII,
-)
-"""Source: EventBridge Scheduler user guide, "Schedule types": minutes, hours, day, month, weekday, year."""
+_PATH: Final = r"^[^.\s][^.]*(\.[^.]+)*$"
+_URL: Final = r"https://([A-Za-z0-9][A-Za-z0-9.-]*)(?::443)?(?:[/?#][!-~]*)?"
+"""Stricter than URLs are, so that nobody reads another host in it than we do."""
 
 _LENGTH: Final = (
     r"^\s*(?:(?:\d+w)? ?(?:\d+d)? ?(?:\d+h)? ?(?:\d+m)? ?(?:\d+s)?"
@@ -214,36 +199,44 @@ def _text(pattern: str, *examples: str, least: int = 1) -> WithJsonSchema:
     return WithJsonSchema(schema)
 
 
-_LengthSchema: Final = _text(_LENGTH, "90s", "15m", "4h", "2d", "1w", "PT4H", least=2)
+_DurationSchema: Final = _text(_LENGTH, "90s", "15m", "4h", "2d", "1w", "PT4H", least=2)
+_LengthSchema: Final = _text(r"^(?=.*[1-9])" + _LENGTH.removeprefix("^"), "15m", "4h", "2d", "1w", least=2)
 _ConditionSchema: Final = WithJsonSchema({"$comment": CONDITION_MARK})
 
-Duration = Annotated[timedelta, PlainValidator(_duration), _LengthSchema]
+Duration = Annotated[timedelta, PlainValidator(_duration), _DurationSchema]
 Length = Annotated[timedelta, PlainValidator(_duration), AfterValidator(_positive), _LengthSchema]
 Offset = Annotated[
     timedelta, PlainValidator(_offset), _text(r"^[-+]?" + _LENGTH.removeprefix("^"), "-24h", "2h", least=2)
 ]
 Clock = Annotated[int, PlainValidator(_clock), _text(r"^([01]\d|2[0-3]):[0-5]\d$", "09:00")]
 Money = Annotated[Price, PlainValidator(_money), _text(r"^\d{1,12}(?:\.\d{1,6})? ?[A-Z]{3}$", "500 USD")]
-Percent = Annotated[float, PlainValidator(_percent), _text(r"^\d{1,3}(?:\.\d{1,4})? ?%$", "10%")]
+Percent = Annotated[float, PlainValidator(_percent), _text(r"^(?:\d{1,2}(?:\.\d{1,4})?|100(?:\.0{1,4})?) ?%$", "10%")]
 Zone = Annotated[str, PlainValidator(_zone), WithJsonSchema({"type": "string", "examples": ["recipient"]})]
 CertainZone = Annotated[
-    str, PlainValidator(_certain_zone), WithJsonSchema({"type": "string", "examples": ["recipient", "Europe/Warsaw"]})
+    str, PlainValidator(_certain_zone), _text(r"^(?!recipient-only$)", "recipient", "Europe/Warsaw")
 ]
 Schedule = Annotated[
-    str, PlainValidator(_schedule), _text(rf"^(?:{_SCHEDULE.pattern})$", "cron(0 9 ? * MON *)", "rate(1 day)")
+    str, PlainValidator(_schedule), _text(r"^\s*(?:cron|rate|at)\(.+\)\s*$", "cron(0 9 ? * MON *)", "rate(1 day)")
 ]
 RunCondition = Annotated[Condition, _condition(SUBJECTS), _ConditionSchema]
 EntryCondition = Annotated[Condition, _condition(ENTRY_SUBJECTS), _ConditionSchema]
 CustomerCondition = Annotated[Condition, _condition(SEGMENT_SUBJECTS), _ConditionSchema]
-EventCondition = Annotated[Condition, _condition(EVENT_SUBJECTS), _ConditionSchema]
+EventCondition = Annotated[Condition, _condition(EVENT_SUBJECTS), WithJsonSchema({"$comment": EVENT_CONDITION_MARK})]
 EventName = Annotated[str, Field(min_length=1, max_length=200)]
-Path = Annotated[str, Field(pattern=r"^[^.\s][^.]*(\.[^.]+)*$", max_length=200)]
-MomentPath = Annotated[Path, AfterValidator(_moment_path)]
+Path = Annotated[str, Field(pattern=_PATH, max_length=200)]
+MomentPath = Annotated[
+    str,
+    Field(pattern=_PATH, max_length=200),
+    AfterValidator(_moment_path),
+    _text(r"^(?!\d)" + _PATH.removeprefix("^"), "event.properties.departure_at", "passport.expires_at"),
+]
 TemplateName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$"), _known("template")]
-SegmentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$"), _known("segment")]
+SegmentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$"), _known("segment")]
 StepId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ArmName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_ -]{0,39}$")]
-Url = Annotated[str, Field(max_length=LONGEST_URL), AfterValidator(_url)]
+Url = Annotated[
+    str, Field(max_length=LONGEST_URL), AfterValidator(_url), _text(f"^{_URL}$", "https://hooks.example.com/path")
+]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Days = Annotated[list[Day], Field(min_length=1)]
 Answer = Literal["click", "tap", "visit", "reply", "goal", "delivered", "open"]
