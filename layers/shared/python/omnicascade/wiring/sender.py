@@ -45,7 +45,11 @@ class Sender:
             attempt=int(payload["attempt"]),
             input=payload["input"],
         )
-        clerk = RunClerk(
+        self.clerk().send_next_message(task, now())
+
+    def clerk(self) -> RunClerk:
+        """Whoever moves runs, with the deployment's settings as they are now."""
+        return RunClerk(
             customers=DynamoCustomerStore(self._table),
             runs=DynamoRunStore(self._table),
             journeys=self._configuration,
@@ -53,7 +57,6 @@ class Sender:
             post=self._post,
             deployment=self._configuration.deployment(),
         )
-        clerk.send_next_message(task, now())
 
     def _post_office(self) -> PostOffice:
         settings = self._settings
