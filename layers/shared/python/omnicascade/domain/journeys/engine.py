@@ -8,20 +8,26 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from omnicascade.domain.event import Event
-from omnicascade.domain.journeys.commands import Send, Step
+from omnicascade.domain.journeys.commands import CallWebhook, Send, SetTraits, Step
+from omnicascade.domain.journeys.gathering import needs
+from omnicascade.domain.journeys.handling import migrate, pause, resume, stop
 from omnicascade.domain.journeys.journey import EventEntry, Journey
 from omnicascade.domain.journeys.marks import message_reference
+from omnicascade.domain.journeys.merging import merge
 from omnicascade.domain.journeys.moves import ended
-from omnicascade.domain.journeys.outcomes import record_outcome
+from omnicascade.domain.journeys.outcomes import record_call, record_outcome, refuse
 from omnicascade.domain.journeys.person import Person
-from omnicascade.domain.journeys.rules import Verdict, admits, held_out, key_of, may_reenter
+from omnicascade.domain.journeys.rules import Verdict, admits, held_out, held_out_any, key_of, late, may_reenter
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.journeys.stimuli import apply
-from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, step_states
+from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, next_moment, step_states
+from omnicascade.domain.journeys.watching import observe
 
 __all__ = (
     "ROOM_S",
+    "CallWebhook",
     "Send",
+    "SetTraits",
     "Step",
     "Verdict",
     "admits",
@@ -29,12 +35,24 @@ __all__ = (
     "apply",
     "foresee",
     "held_out",
+    "held_out_any",
     "key_of",
+    "late",
     "may_reenter",
+    "merge",
     "message_reference",
+    "migrate",
+    "needs",
+    "next_moment",
+    "observe",
+    "pause",
+    "record_call",
     "record_outcome",
+    "refuse",
+    "resume",
     "start",
     "step_states",
+    "stop",
 )
 
 
@@ -47,6 +65,7 @@ def start(
     event: Event | None,
     now: datetime,
     anchor: str = "",
+    audience: str = "",
 ) -> Run:
     """A new run, due when the entry delay is over; already ended, as `held_out`, for a customer of the hold-out.
 
@@ -58,6 +77,7 @@ def start(
         event: the entry event; None for a run started by hand, which is due at once.
         now: aware UTC.
         anchor: see `Run.anchor`; left out, the profile id.
+        audience: see `Run.audience`.
     """
     delay = journey.entry.after if isinstance(journey.entry, EventEntry) and event else timedelta()
     run = Run(
@@ -71,6 +91,7 @@ def start(
         started_at=now,
         entered_at=event.received_at if event else now,
         due=now + delay,
+        audience=audience,
     )
     if not held_out(journey, run.anchor):
         return run

@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from omnicascade.domain.errors import ConflictError
-from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.program import Cascade, CascadeChannel, Instruction, SendMessage
+from omnicascade.domain.journeys.journey import ConditionRule, Journey
+from omnicascade.domain.journeys.program import Cascade, CascadeChannel, End, Instruction, Jump, SendMessage, WaitFor
 from omnicascade.domain.journeys.run import Decision, LedgerEntry, Run, RunOutcome
 
 
@@ -41,6 +41,13 @@ def slot(journey: Journey, run: Run) -> SendMessage | CascadeChannel | None:
     return None
 
 
+def watches(journey: Journey) -> bool:
+    """Whether conditions are to be noticed once they hold: `observe` matters to the journey's runs."""
+    return any(isinstance(rule, ConditionRule) for rule in journey.exits) or any(
+        isinstance(step, WaitFor) and step.condition is not None for step in journey.program
+    )
+
+
 def decided(run: Run, now: datetime, step: str, outcome: str, reason: str) -> Run:
     """The run with one more decision on record."""
     return replace(run, decisions=(*run.decisions, Decision(now, step, outcome, reason)))
@@ -61,7 +68,17 @@ def behind_cascade(run: Run) -> Run:
 def ended(run: Run, now: datetime, step: str, outcome: RunOutcome, reason: str) -> Run:
     """The run, over: nothing is due any more."""
     over = replace(
-        run, status="ended", outcome=outcome, reason=reason, ended_at=now, due=None, owed_since=None, cascade=None
+        run,
+        status="ended",
+        outcome=outcome,
+        reason=reason,
+        ended_at=now,
+        due=None,
+        owed_since=None,
+        cascade=None,
+        look_at=None,
+        waiting=None,
+        paused_at=None,
     )
     return decided(over, now, step, outcome, reason)
 
@@ -71,23 +88,39 @@ def with_entry(run: Run, entry: LedgerEntry) -> Run:
     return replace(run, ledger=tuple(entry if old.message_id == entry.message_id else old for old in run.ledger))
 
 
+def in_flight(journey: Journey, run: Run, entry: LedgerEntry) -> SendMessage | CascadeChannel | None:
+    """The run's current slot if this message is the one it is sending there, else None."""
+    place, instruction = (slot(journey, run), instruction_at(journey, run)) if run.live else (None, None)
+    if place is None or instruction is None or (instruction.step, place.channel) != (entry.step, entry.channel):
+        return None
+    return place
+
+
 def settled(journey: Journey, run: Run, entry: LedgerEntry, *, since: datetime, now: datetime) -> Run:
     """The run after a message's outcome is known (or known to be unknown).
 
     A message that went out, or may have, is waited for from `since` on; any other outcome goes on at once. Only the
     ledger changes when the run has ended or moved on meanwhile.
     """
-    place = slot(journey, run) if run.live else None
-    instruction = instruction_at(journey, run)
-    in_flight = (
-        place is not None
-        and instruction is not None
-        and (instruction.step, place.channel) == (entry.step, entry.channel)
-    )
+    place = in_flight(journey, run, entry)
     reason = f"{entry.channel}: {entry.reason}" if entry.reason else str(entry.channel)
     run = decided(with_entry(run, entry), now, entry.step, entry.outcome, reason)
-    if not in_flight:
+    if place is None:
         return run
     went_out = entry.outcome in {"sent", "unknown"} and "bounce" not in entry.marks
     wait = place.wait if went_out and isinstance(place, CascadeChannel) else timedelta()
     return replace(passed(run), due=since + wait if wait else now)
+
+
+def finished(journey: Journey, run: Run, now: datetime) -> Run:
+    """A run that was moved on and has nothing left to do ends here, without another call."""
+    at, pc = instruction_at(journey, run), run.pc
+    while isinstance(at, Jump):
+        pc = at.to
+        at = journey.program[pc] if pc < len(journey.program) else None
+    if at is None:
+        latest = run.decisions[-1]
+        return ended(run, now, latest.step, "completed", latest.reason)
+    if isinstance(at, End):
+        return ended(run, now, at.step, "completed", at.reason)
+    return run if pc == run.pc else replace(run, pc=pc)

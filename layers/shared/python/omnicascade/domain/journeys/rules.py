@@ -4,6 +4,7 @@ Exists apart from the engine's moves because these are asked before there is a r
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -93,6 +94,11 @@ def held_out(journey: Journey, anchor: str) -> bool:
         return False
     digest = hashlib.sha256(f"{journey.name}\n{anchor}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64 * 100 < journey.holdout_percent
+
+
+def held_out_any(journey: Journey, anchors: Iterable[str]) -> bool:
+    """Whether a customer with several anchors, as a merge leaves them, is in the hold-out: by any of them."""
+    return any(held_out(journey, anchor) for anchor in anchors)
 
 
 def concerns(rule: EventRule, run: Run, event: Event) -> bool:

@@ -7,81 +7,42 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, Literal
 
-from omnicascade.domain.deployment import Channel, Price
-from omnicascade.domain.identifiers import Identifier, NodeId
+from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.journeys.run_parts import (
+    Decision,
+    LedgerEntry,
+    OpenCascade,
+    RunOutcome,
+    Said,
+    SendOutcome,
+    Waiting,
+    entry_in,
+    entry_out,
+    time_in,
+    time_out,
+    waiting_in,
+    waiting_out,
+)
 
-type SendOutcome = Literal["claimed", "sent", "failed", "unknown", "withdrawn"]
-type RunOutcome = Literal["completed", "exited", "held_out", "failed", "stopped", "merged"]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One message: claimed before the provider is called, at most once per step and channel.
-
-    Attributes:
-        message_id: `<run id>-<position in the ledger>`.
-        outcome: claimed (not yet known), sent, failed, unknown (may have been sent) or withdrawn (surely not sent).
-        cost: what the provider charges; None until known.
-        marks: what came back: delivered, open, click, tap, visit, reply, bounce, complaint.
-        answered_at: when the customer first answered (UTC), by the step's own idea of an answer.
-    """
-
-    message_id: str
-    step: str
-    channel: Channel
-    template: str
-    address: Identifier
-    claimed_at: datetime
-    outcome: SendOutcome = "claimed"
-    reason: str = ""
-    provider_id: str | None = None
-    cost: Price | None = None
-    marks: frozenset[str] = frozenset()
-    answered_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Something the engine decided, and why.
-
-    `outcome` is sent, failed, unknown, withdrawn, skipped, held, waited, answered, branched, collected, updated,
-    called, paused, resumed, migrated, merged, or the outcome of the run's end.
-    """
-
-    at: datetime
-    step: str
-    outcome: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCascade:
-    """A cascade under way: channel numbers in the order they are tried, and the place of the next one to try."""
-
-    order: tuple[int, ...]
-    position: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What a run waits for at a `wait_for` or a `digest`.
-
-    Attributes:
-        step: the step's id.
-        since: when the run began to wait.
-        until: when it stops waiting; None while a digest has not seen its first event.
-        group: a digest's group, as text; None: everything is collected.
-        events: a digest's events so far, oldest first: message_id, timestamp, properties.
-    """
-
-    step: str
-    since: datetime
-    until: datetime | None
-    group: str | None = None
-    events: tuple[Mapping[str, Any], ...] = ()
+__all__ = (
+    "RUN_MARK_DIGITS",
+    "Decision",
+    "LedgerEntry",
+    "OpenCascade",
+    "Run",
+    "RunOutcome",
+    "Said",
+    "SendOutcome",
+    "Waiting",
+    "from_json",
+    "home_of",
+    "is_run_id",
+    "make_run_id",
+    "run_id_of",
+    "to_json",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +56,7 @@ class Run:
         entered_at: when the entry event arrived, or the start of a run started by hand.
         pc: the instruction to execute next.
         due: when; None once the run has ended.
+        look_at: when a condition that is watched may turn by itself, if that is before `due`.
         owed_since: when the message at `pc` was first due, while quiet hours hold it back.
         converted_at: when the goal was reached, also after the end.
         anchor: the profile id that hold-out and splits are decided by: that of the customer's first entry into the
@@ -104,6 +66,9 @@ class Run:
         digest: what the latest digest collected.
         paused_at: since when nothing is sent; exits and goals still count.
         merged_into: the run that goes on in this one's stead.
+        absorbed: the runs that ended in this one's favour and whose messages are in its ledger.
+        taken: ids of the events that ended a `wait_for`; none of them ends another.
+        said: traits that this run's updates said, newest last, while the profile may not have them yet.
         audience: the name of the audience's execution that moves this run; empty: it has one of its own.
     """
 
@@ -133,6 +98,10 @@ class Run:
     paused_at: datetime | None = None
     merged_into: str | None = None
     audience: str = ""
+    look_at: datetime | None = None
+    absorbed: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
 
     @property
     def live(self) -> bool:
@@ -185,15 +154,15 @@ def to_json(run: Run) -> dict[str, Any]:
         "started_at": run.started_at.isoformat(),
         "entered_at": run.entered_at.isoformat(),
         "pc": run.pc,
-        "due": _time_out(run.due),
-        "owed_since": _time_out(run.owed_since),
+        "due": time_out(run.due),
+        "owed_since": time_out(run.owed_since),
         "status": run.status,
         "outcome": run.outcome,
         "reason": run.reason,
-        "ended_at": _time_out(run.ended_at),
-        "converted_at": _time_out(run.converted_at),
+        "ended_at": time_out(run.ended_at),
+        "converted_at": time_out(run.converted_at),
         "cascade": run.cascade and {"order": list(run.cascade.order), "position": run.cascade.position},
-        "ledger": [_entry_out(entry) for entry in run.ledger],
+        "ledger": [entry_out(entry) for entry in run.ledger],
         "decisions": [
             {"at": d.at.isoformat(), "step": d.step, "outcome": d.outcome, "reason": d.reason} for d in run.decisions
         ],
@@ -203,22 +172,18 @@ def to_json(run: Run) -> dict[str, Any]:
 
 def _rarer_out(run: Run) -> dict[str, Any]:
     """What most runs do not have is left out: a run is written at every stop."""
-    waiting = run.waiting
     rarer: dict[str, Any] = {
         "anchor": run.anchor,
-        "waiting": waiting
-        and {
-            "step": waiting.step,
-            "since": waiting.since.isoformat(),
-            "until": _time_out(waiting.until),
-            "group": waiting.group,
-            "events": list(waiting.events),
-        },
+        "waiting": waiting_out(run.waiting),
         "arms": dict(run.arms),
         "digest": list(run.digest),
-        "paused_at": _time_out(run.paused_at),
+        "paused_at": time_out(run.paused_at),
         "merged_into": run.merged_into,
         "audience": run.audience,
+        "look_at": time_out(run.look_at),
+        "absorbed": list(run.absorbed),
+        "taken": list(run.taken),
+        "said": [{"traits": dict(said.traits), "at": said.at.isoformat()} for said in run.said],
     }
     return {name: value for name, value in rarer.items() if value}
 
@@ -236,76 +201,27 @@ def from_json(stored: Mapping[str, Any]) -> Run:
         started_at=datetime.fromisoformat(stored["started_at"]),
         entered_at=datetime.fromisoformat(stored["entered_at"]),
         pc=int(stored["pc"]),
-        due=_time_in(stored["due"]),
-        owed_since=_time_in(stored["owed_since"]),
+        due=time_in(stored["due"]),
+        owed_since=time_in(stored["owed_since"]),
         status=stored["status"],
         outcome=stored["outcome"],
         reason=stored["reason"],
-        ended_at=_time_in(stored["ended_at"]),
-        converted_at=_time_in(stored["converted_at"]),
+        ended_at=time_in(stored["ended_at"]),
+        converted_at=time_in(stored["converted_at"]),
         cascade=cascade and OpenCascade(tuple(map(int, cascade["order"])), int(cascade["position"])),
-        ledger=tuple(_entry_in(entry) for entry in stored["ledger"]),
+        ledger=tuple(entry_in(entry) for entry in stored["ledger"]),
         decisions=tuple(
             Decision(datetime.fromisoformat(d["at"]), d["step"], d["outcome"], d["reason"]) for d in stored["decisions"]
         ),
         anchor=stored.get("anchor", ""),
-        waiting=_waiting_in(stored.get("waiting")),
+        waiting=waiting_in(stored.get("waiting")),
         arms=stored.get("arms", {}),
         digest=tuple(stored.get("digest", ())),
-        paused_at=_time_in(stored.get("paused_at")),
+        paused_at=time_in(stored.get("paused_at")),
         merged_into=stored.get("merged_into"),
         audience=stored.get("audience", ""),
+        look_at=time_in(stored.get("look_at")),
+        absorbed=tuple(stored.get("absorbed", ())),
+        taken=tuple(stored.get("taken", ())),
+        said=tuple(Said(said["traits"], datetime.fromisoformat(said["at"])) for said in stored.get("said", ())),
     )
-
-
-def _waiting_in(stored: Mapping[str, Any] | None) -> Waiting | None:
-    return stored and Waiting(
-        stored["step"],
-        datetime.fromisoformat(stored["since"]),
-        _time_in(stored["until"]),
-        stored["group"],
-        tuple(stored["events"]),
-    )
-
-
-def _entry_out(entry: LedgerEntry) -> dict[str, Any]:
-    return {
-        "message_id": entry.message_id,
-        "step": entry.step,
-        "channel": str(entry.channel),
-        "template": entry.template,
-        "address": {"type": entry.address.type, "value": entry.address.value},
-        "claimed_at": entry.claimed_at.isoformat(),
-        "outcome": entry.outcome,
-        "reason": entry.reason,
-        "provider_id": entry.provider_id,
-        "cost": entry.cost and {"amount": str(entry.cost.amount), "currency": entry.cost.currency},
-        "marks": sorted(entry.marks),
-        "answered_at": _time_out(entry.answered_at),
-    }
-
-
-def _entry_in(stored: Mapping[str, Any]) -> LedgerEntry:
-    cost = stored["cost"]
-    return LedgerEntry(
-        message_id=stored["message_id"],
-        step=stored["step"],
-        channel=Channel(stored["channel"]),
-        template=stored["template"],
-        address=Identifier(stored["address"]["type"], stored["address"]["value"]),
-        claimed_at=datetime.fromisoformat(stored["claimed_at"]),
-        outcome=stored["outcome"],
-        reason=stored["reason"],
-        provider_id=stored["provider_id"],
-        cost=cost and Price(Decimal(cost["amount"]), cost["currency"]),
-        marks=frozenset(stored["marks"]),
-        answered_at=_time_in(stored["answered_at"]),
-    )
-
-
-def _time_out(moment: datetime | None) -> str | None:
-    return moment and moment.isoformat()
-
-
-def _time_in(stored: str | None) -> datetime | None:
-    return datetime.fromisoformat(stored) if stored else None

@@ -7,17 +7,34 @@ restarts the delay. Each part is idempotent, so the same event may be applied an
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from omnicascade.domain.deployment import Channel
+from omnicascade.domain.deployment import Channel, Deployment
 from omnicascade.domain.event import Event
 from omnicascade.domain.journeys.journey import ConditionRule, EventEntry, Journey
 from omnicascade.domain.journeys.marks import Mark, mark_of
-from omnicascade.domain.journeys.moves import behind_cascade, decided, ended, instruction_at, require_pinned, with_entry
-from omnicascade.domain.journeys.program import DEFAULT_ANSWERS, Cascade, End
+from omnicascade.domain.journeys.moves import (
+    behind_cascade,
+    decided,
+    ended,
+    finished,
+    instruction_at,
+    require_pinned,
+    with_entry,
+)
+from omnicascade.domain.journeys.person import Person
+from omnicascade.domain.journeys.program import DEFAULT_ANSWERS, Cascade
 from omnicascade.domain.journeys.rules import concerns, key_of, late
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 
 
-def apply(journey: Journey, run: Run, event: Event, now: datetime) -> Run | None:
+def apply(
+    journey: Journey,
+    run: Run,
+    event: Event,
+    now: datetime,
+    *,
+    person: Person | None = None,
+    deployment: Deployment | None = None,
+) -> Run | None:
     """The run after an event; None when the event does not concern it, or was applied before.
 
     `now` is when the run learns of it. A run left with `due` at or before `now` is moved on by `advance`; this function
@@ -34,7 +51,7 @@ def apply(journey: Journey, run: Run, event: Event, now: datetime) -> Run | None
     moved = _exit(journey, moved, event, now)
     moved = _restart(journey, moved, event)
     if moved.live and moved.pc != run.pc:
-        moved = _finished(journey, moved, now)
+        moved = finished(journey, moved, now)
     return None if moved == run else moved
 
 
@@ -148,15 +165,3 @@ def _restart(journey: Journey, run: Run, event: Event) -> Run:
     if not untouched or run.due is None or event.received_at >= run.due or key_of(journey, event) != run.key:
         return run
     return replace(run, due=max(run.due, event.received_at + entry.after))
-
-
-def _finished(journey: Journey, run: Run, now: datetime) -> Run:
-    """A run that an answer has left nothing to do ends here, without another call."""
-    match instruction_at(journey, run):
-        case None:
-            answered = run.decisions[-1]
-            return ended(run, now, answered.step, "completed", answered.reason)
-        case End(step, reason):
-            return ended(run, now, step, "completed", reason)
-        case _:
-            return run

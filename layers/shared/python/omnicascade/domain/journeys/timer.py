@@ -26,6 +26,7 @@ from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import Cascade, CascadeChannel, Check, End, SendMessage, Wait
 from omnicascade.domain.journeys.quiet import quiet
 from omnicascade.domain.journeys.run import LedgerEntry, OpenCascade, Run
+from omnicascade.domain.journeys.scene import step_states
 from omnicascade.domain.reach import permission, reach
 
 ROOM_S: Final = 60
@@ -70,6 +71,13 @@ def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, 
             return step
         run = step.run
     return Step(run, None)
+
+
+def next_moment(run: Run) -> datetime | None:
+    """When the run wants `advance` next: its due moment, or an earlier look at a condition; None: ended or paused."""
+    if not run.live or run.paused_at is not None or run.due is None:
+        return None
+    return min(run.due, run.look_at) if run.look_at else run.due
 
 
 def foresee(journey: Journey, run: Run, person: Person, deployment: Deployment, now: datetime) -> tuple[int, ...]:
@@ -180,24 +188,3 @@ def _timeliness(scene: _Scene, run: Run) -> _Held | _Passed | None:
 
 def _owed_since(scene: _Scene, run: Run) -> datetime:
     return run.owed_since or run.due or scene.now
-
-
-_STATES: Final = {"delivered": "delivered", "open": "opened", "click": "clicked", "tap": "clicked", "bounce": "failed"}
-
-
-def step_states(run: Run) -> dict[str, set[str]]:
-    """What conditions may ask of each step so far: sent, skipped, delivered, opened, clicked, answered, failed."""
-    states: dict[str, set[str]] = {}
-    for entry in run.ledger:
-        known = states.setdefault(entry.step, set())
-        known.update(_STATES[mark] for mark in entry.marks if mark in _STATES)
-        if entry.outcome in {"sent", "unknown"}:
-            known.add("sent")
-        if entry.outcome == "failed":
-            known.add("failed")
-        if entry.answered_at is not None:
-            known.add("answered")
-    for decision in run.decisions:
-        if decision.outcome == "skipped" and decision.step not in states:
-            states[decision.step] = {"skipped"}
-    return states
