@@ -1,7 +1,9 @@
 """The stream's reader, wired: the table and the runs' timer."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -19,6 +21,11 @@ from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
 from omnicascade.wiring.identity_metrics import IdentityMetrics
 
+if TYPE_CHECKING:
+    from omnicascade.domain.deployment import Deployment
+    from omnicascade.usecases.keep_segments import SegmentKeeper
+    from omnicascade.usecases.store_ports import JourneyListing
+
 
 class Projector:
     """`project_profiles` for one deployment, at the present moment."""
@@ -31,6 +38,8 @@ class Projector:
         self._configuration = DynamoConfigurationStore(table)
         self._watch = IdentityMetrics(Logger(), self._customers, settings.table)
         self._timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
+        self._settings = settings
+        self._table = table
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
         """Handle stream records that are inserts of events. See `project_profiles`."""
@@ -54,4 +63,19 @@ class Projector:
             desk=desk,
             now=now(),
             watch=lambda edges: self._watch(edges, desk.deployment.identity),
+            keeper=self._keeper(listing, deployment) if deployment.segments else None,
+        )
+
+    def _keeper(self, listing: Sequence[JourneyListing], deployment: Deployment) -> SegmentKeeper:
+        from omnicascade.wiring.segments import keeper_of  # noqa: PLC0415 - a deployment without segments needs none
+
+        return keeper_of(
+            self._settings,
+            self._table,
+            customers=self._customers,
+            runs=self._runs,
+            journeys=self._configuration,
+            timer=self._timer,
+            listing=listing,
+            deployment=deployment,
         )

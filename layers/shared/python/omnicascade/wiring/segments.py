@@ -1,0 +1,40 @@
+"""Segments, wired: who looks at customers, and where marketers keep definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omnicascade.adapters.dynamo import Table
+from omnicascade.adapters.event_store import DynamoEventStore
+from omnicascade.adapters.segment_store import DynamoSegmentStore
+from omnicascade.domain.deployment import Deployment
+from omnicascade.settings import Settings
+from omnicascade.usecases.keep_segments import SegmentKeeper
+from omnicascade.usecases.store_ports import HeadReader, JourneyListing, JourneyStore, RunStore
+from omnicascade.usecases.timer_port import RunTimer
+from omnicascade.wiring.errands import errands_of
+
+
+def keeper_of(
+    settings: Settings,
+    table: Table,
+    *,
+    customers: HeadReader,
+    runs: RunStore,
+    journeys: JourneyStore,
+    timer: RunTimer,
+    listing: Sequence[JourneyListing],
+    deployment: Deployment,
+) -> SegmentKeeper:
+    """Who keeps one deployment's memberships true, under the definitions that were just read."""
+    return SegmentKeeper(
+        customers=customers,
+        events=DynamoEventStore(table),
+        segments=DynamoSegmentStore(table),
+        errands=errands_of(settings, table),
+        runs=runs,
+        journeys=journeys,
+        timer=timer,
+        listing=listing,
+        deployment=deployment,
+    )
