@@ -7,14 +7,16 @@ function configure_deployment; the rest only shapes the template.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from infra.identity_config import IdentityConfig, identity_document
 from omnicascade.domain.computed_definition import computed_from
 from omnicascade.domain.computed_shipped import SHIPPED_DEFINITIONS
-from omnicascade.domain.deployment import Price, Source, Topic
+from omnicascade.domain.deployment import Cap, Channel, Price, Source, Topic
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.identity_rules_json import TRUST_WORDS, with_trust
+from omnicascade.domain.limits_json import cap_to_json, caps_from, hosts_from
 
 SOURCE_KINDS: Final = ("web", "app", "server", "pos", "kiosk", "call_centre", "messenger", "ads")
 
@@ -88,6 +90,10 @@ class StageConfig:
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])
     default_currency: str = "USD"
     default_zone: str = "UTC"
+    caps: tuple[Cap, ...] = ()
+    """How many marketing messages one person gets at most, besides each journey's own cap."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts that journeys may call, by exact name; none unless listed."""
     sms_sender_id: str = ""
     sms_max_price_usd: str = "0.25"
     push: PushConfig = PushConfig()
@@ -99,13 +105,15 @@ class StageConfig:
     """Whether table, archive and key survive the deletion of the stack."""
 
     def __post_init__(self) -> None:
-        """Refuse two sources of one name or one key, and computed traits that cannot be read.
+        """Refuse two sources of one name or one key, and computed traits, caps and hosts that cannot be read.
 
         Raises:
             InvalidConfigurationError: names the doubled one, or everything that is wrong with a definition.
         """
         try:
             computed_from(self.computed)
+            caps_from([cap_to_json(cap) for cap in self.caps])
+            hosts_from(self.webhook_hosts)
         except UnacceptableError as error:
             raise InvalidConfigurationError(f"stage {self.stage}: {error}") from error
         for what, values in (
@@ -146,9 +154,11 @@ PROD: Final = StageConfig(
         SourceConfig(Source("call-centre", "call_centre", trust="low")),
     ),
     email_from="shop@example.com",
+    caps=(Cap(5, timedelta(hours=24)), Cap(2, timedelta(days=7), Channel.SMS)),
 )
 """An example to start from: replace `email_from` by an address that SES has verified, and name your sources. What your
-own server says of who is who goes before what a browser says, and that before what an agent typed."""
+own server says of who is who goes before what a browser says, and that before what an agent typed. Nobody gets more
+than five marketing messages within 24 hours, nor more than two text messages within a week."""
 
 STAGES: Final[Mapping[str, StageConfig]] = {config.stage: config for config in (LOCAL, PROD)}
 
@@ -177,6 +187,8 @@ def deployment_document(config: StageConfig) -> dict[str, Any]:
         },
         "default_currency": config.default_currency,
         "default_zone": config.default_zone,
+        "caps": [cap_to_json(cap) for cap in config.caps],
+        "webhook_hosts": sorted(config.webhook_hosts),
     }
     return document if config.computed == SHIPPED_DEFINITIONS else document | {"computed": list(config.computed)}
 

@@ -14,14 +14,15 @@ from omnicascade.domain.identity_rules_json import rules_from
 
 if TYPE_CHECKING:
     from omnicascade.domain.computed_traits import ComputedTraits
+    from omnicascade.domain.deployment import Cap
 
 
 def deployment_from(values: Mapping[str, Any]) -> Deployment:
     """Read settings; what is left out has its default. Prices add to the default ones.
 
     Raises:
-        UnacceptableError: the rules of identity or the computed traits are not valid; see `rules_from` and
-            `computed_from`.
+        UnacceptableError: the rules of identity, the computed traits, the caps or the hosts are not valid; see
+            `rules_from`, `computed_from`, `caps_from` and `hosts_from`.
     """
     prices = {name: Price(Decimal(str(p["amount"])), p["currency"]) for name, p in values.get("prices", {}).items()}
     standard = Deployment()
@@ -35,7 +36,21 @@ def deployment_from(values: Mapping[str, Any]) -> Deployment:
         default_zone=values.get("default_zone", standard.default_zone),
         identity=rules_from(values["identity"]) if "identity" in values else DEFAULT_RULES,
         computed=_computed(json.dumps(values["computed"])) if "computed" in values else standard.computed,
+        caps=_caps(values["caps"]) if values.get("caps") else standard.caps,
+        webhook_hosts=_hosts(values["webhook_hosts"]) if values.get("webhook_hosts") else standard.webhook_hosts,
     )
+
+
+def _caps(values: object) -> tuple[Cap, ...]:
+    from omnicascade.domain.limits_json import caps_from  # noqa: PLC0415 - most of what reads settings has no caps
+
+    return caps_from(values)
+
+
+def _hosts(values: object) -> frozenset[str]:
+    from omnicascade.domain.limits_json import hosts_from  # noqa: PLC0415 - as above
+
+    return hosts_from(values)
 
 
 @lru_cache(maxsize=4)
