@@ -70,6 +70,11 @@ class Machine:
             execution.transitions += 1
             self._end(execution, "SUCCEEDED", outcome)
 
+    def name_audience(self, token: str, segment: str) -> None:
+        """The task failed with `AudienceNamed`: the states behind are not followed here."""
+        if execution := self._waiting(token):
+            self._end(execution, "SUCCEEDED", segment)
+
     def refuse(self, token: str, message: str) -> None:
         """The task failed with `InvalidInput`, which nothing catches."""
         if execution := self._waiting(token):

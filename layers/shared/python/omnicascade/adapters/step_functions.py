@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from omnicascade.adapters.aws_errors import code_of
-from omnicascade.contracts import INVALID_INPUT_ERROR, RUN_FINISHED_ERROR
+from omnicascade.contracts import AUDIENCE_NAMED_ERROR, INVALID_INPUT_ERROR, RUN_FINISHED_ERROR
 from omnicascade.domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -48,6 +48,10 @@ class StepFunctionsTimer:
         """See `RunTimer.finish`. The state machine catches this failure and succeeds."""
         cause = json.dumps(outcome, ensure_ascii=False)[:_MAX_CAUSE]
         self._answer(self._client.send_task_failure, taskToken=token, error=RUN_FINISHED_ERROR, cause=cause)
+
+    def name_audience(self, token: str, segment: str) -> None:
+        """See `RunTimer.name_audience`. The state machine catches this failure."""
+        self._answer(self._client.send_task_failure, taskToken=token, error=AUDIENCE_NAMED_ERROR, cause=segment)
 
     def refuse(self, token: str, message: str) -> None:
         """See `RunTimer.refuse`."""

@@ -20,6 +20,8 @@ from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run, home_of, is_run_id
+from omnicascade.domain.segments import Segment
+from omnicascade.usecases.audience.read_start import read_start
 from omnicascade.usecases.deliver_message import Delivery, PostOffice
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.move_runs import ATTEMPTS, outcome_of
@@ -74,11 +76,14 @@ class RunClerk:
             if isinstance(stored, str):
                 self.timer.finish(task.token, {"outcome": "not_entered", "reason": stored})
                 return
+            if isinstance(stored, Segment):
+                self.timer.name_audience(task.token, stored.name)
+                return
             journey = self.journeys.journey(stored.run.journey, stored.run.version)
             if journey is None:
                 self.timer.refuse(task.token, f"journey {stored.run.journey} has no version {stored.run.version}")
                 return
-            self._advance(task, stored, journey, now)
+            self._advance(task, self._taken_over(stored), journey, now)
         except InvalidInputError as error:
             self.timer.refuse(task.token, error.message)
         except ErasedError:
@@ -89,8 +94,8 @@ class RunClerk:
         projection = self.customers.head(home_of(run_id), consistent=True).projection
         return projection is not None and projection.erased_ms is not None
 
-    def _run_of(self, task: Task, now: datetime) -> StoredRun | str:
-        """The run the task is about, made if a person started the execution; or why there is none."""
+    def _run_of(self, task: Task, now: datetime) -> StoredRun | Segment | str:
+        """The run the task is about, made if a person started the execution; a segment instead; or why none."""
         run_id = task.input.get("run")
         if run_id:
             stored = self.runs.load(str(run_id)) if is_run_id(str(run_id)) else None
@@ -99,10 +104,10 @@ class RunClerk:
             if stored is None:
                 raise InvalidInputError(f"there is no run {run_id}")
             return stored
-        journey = self._named_journey(task.input)
-        reference = task.input.get("profile")
-        if not isinstance(reference, str) or not reference:
-            raise InvalidInputError('the input needs "profile", such as "email:ann@example.com"')
+        start = read_start(task.input, self.journeys, self.deployment)
+        journey, reference = start.journey, start.profile
+        if start.segment is not None:
+            return start.segment
         for _ in range(ATTEMPTS):
             customer = find_customer(node_of(reference), self.customers, self.deployment.identity)
             if customer is None:
@@ -114,17 +119,16 @@ class RunClerk:
             return entry.stored or entry.reason
         raise StaleWriteError(f"{journey.name} keeps being entered by this customer")
 
-    def _named_journey(self, given: Mapping[str, Any]) -> Journey:
-        name = given.get("journey")
-        if not isinstance(name, str) or not name:
-            raise InvalidInputError('the input needs "journey", the name of a journey')
-        journey = self.journeys.journey(name)
-        if journey is None:
-            known = ", ".join(line.name for line in self.journeys.listing()) or "none yet"
-            raise InvalidInputError(f"there is no journey {name}; known: {known}")
-        if not journey.active:
-            raise InvalidInputError(f"journey {name} is not active")
-        return journey
+    def _taken_over(self, stored: StoredRun) -> StoredRun:
+        """The run, which no audience moves from now on: an event gave it an execution of its own."""
+        for _ in range(ATTEMPTS):
+            if not stored.run.audience or not stored.run.live:
+                return stored
+            try:
+                return self.runs.save(stored, replace(stored.run, audience=""), token=stored.token)
+            except StaleWriteError:
+                stored = self._reloaded(stored.run.run_id)
+        raise StaleWriteError(f"run {stored.run.run_id} keeps changing")
 
     def _advance(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
         after = self.move(stored, journey, now, token=task.token, attempt=task.attempt)
@@ -146,9 +150,12 @@ class RunClerk:
             UnavailableError, StaleWriteError: call again.
             ErasedError: the customer is gone, and the run with them.
         """
+        audience = stored.run.audience
         for _ in range(ATTEMPTS * (1 + len(journey.program))):
             if not stored.run.live and not _in_doubt(stored.run):
                 return stored
+            if stored.run.audience != audience:
+                return stored  # taken over meanwhile; whoever did so goes on
             customer = self._customer_of(stored.run)
             moment = _on_time(stored.run, now)
             step = engine.advance(journey, stored.run, customer.person, self.deployment, moment)
@@ -231,7 +238,7 @@ class RunClerk:
             if delivery.ended_by:
                 run = engine.apply(journey, run, delivery.ended_by, now) or run
             try:
-                return self.runs.save(claimed, run, token="")
+                return self.runs.save(claimed, run, token=claimed.token)
             except StaleWriteError:
                 claimed = self._reloaded(claimed.run.run_id)
         raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")

@@ -19,6 +19,10 @@ class RunTimer(Protocol):
         """End the run's execution; the outcome is its result."""
         ...
 
+    def name_audience(self, token: str, segment: str) -> None:
+        """Say that the execution is about a segment: its next states serve everybody in it."""
+        ...
+
     def refuse(self, token: str, message: str) -> None:
         """Fail the execution with a cause that a person can act on."""
         ...

@@ -27,7 +27,7 @@ class Start:
     """A checked input: exactly one of `profile` and `segment` is given."""
 
     journey: Journey
-    profile: str | None = None
+    profile: str = ""
     segment: Segment | None = None
 
 
@@ -60,6 +60,8 @@ def _journey(given: Mapping[str, Any], journeys: JourneyStore) -> Journey:
     lines = {line.name: line for line in journeys.listing()}
     if journey is None:
         raise InvalidInputError(f"there is no journey {name}{nearest(name, lines)}")
+    if "waits" in given:
+        return journey  # under way: only whoever starts is refused
     if not journey.active:
         raise InvalidInputError(f"journey {name} is not active")
     if name in lines and lines[name].paused:
