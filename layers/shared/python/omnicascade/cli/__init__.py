@@ -10,6 +10,7 @@ import typer
 
 from omnicascade.cli.import_options import import_file
 from omnicascade.cli.rebuild import rebuild
+from omnicascade.cli.simulate import simulate
 
 app = typer.Typer(
     name="omnicascade",
@@ -41,3 +42,4 @@ def main(
 
 app.command("import")(import_file)
 app.command("rebuild")(rebuild)
+app.command("simulate")(simulate)
