@@ -1,36 +1,36 @@
 """Conditions: every operator, every subject, and what is refused when one is loaded."""
 
+import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnicascade.domain.conditions.comparisons import OPERATORS, operand_problem, same
-from omnicascade.domain.conditions.condition import Condition, to_mapping
+from omnicascade.domain.conditions.comparisons import OPERATORS, key_text, operand_problem, same
+from omnicascade.domain.conditions.condition import to_mapping
 from omnicascade.domain.conditions.facts import Facts
+from omnicascade.domain.conditions.grammar import ENTRY_SUBJECTS, EVENT_SUBJECTS, SEGMENT_SUBJECTS
 from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.conditions.reading import read_condition
 from omnicascade.domain.deployment import Deployment
-from tests.domain.journeys.journey_builders import customer
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
+from tests.domain.conditions.condition_builders import (
+    CONDITIONS,
+    JSON,
+    NOW,
+    answer,
+    call,
+    holds,
+    negated,
+    past,
+    person,
+    problems_of,
+    read,
+    with_segments,
+    worlds,
 )
-
-
-def condition(source: Any) -> Condition:
-    """A condition that must be readable."""
-    read, problems = read_condition(source)
-    assert read is not None, problems
-    return read
-
-
-def holds(source: Any, **facts: Any) -> bool:
-    """Whether a condition as written holds."""
-    return judge(condition(source), Facts(**facts))[0]
+from tests.domain.journeys.journey_builders import customer
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_all_any_and_not_decide_by_their_parts_and_say_which() -> None:
     """The reason names the part that decided."""
     paid, rich = {"trait": "plan", "is": "paid"}, {"trait": "total", "gt": 100}
     facts = Facts(profile=customer(traits={"plan": "paid", "total": 5}))
-    assert judge(condition({"all": [paid, rich]}), facts) == (False, "trait total is 5, not greater than 100")
-    assert judge(condition({"any": [rich, paid]}), facts) == (True, "trait plan is 'paid'")
-    assert judge(condition({"not": rich}), facts)[0]
+    assert judge(read({"all": [paid, rich]}), facts) == (False, "trait total is 5, not greater than 100")
+    assert judge(read({"any": [rich, paid]}), facts) == (True, "trait plan is 'paid'")
+    assert judge(read({"not": rich}), facts)[0]
 
 
 REFUSED: list[tuple[Any, str, str]] = [
@@ -142,6 +142,46 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"reachable": "post"}, "reachable", "unknown_name"),
     ({"step": "hi", "is": "seen"}, "is", "operand"),
     ({"step": "ho", "is": "sent"}, "step", "unknown_name"),
+    ({"did": ""}, "did", "condition"),
+    ({"did": "A", "is": 2}, "is", "misplaced"),
+    ({"did": "A", "count": 2}, "count", "count"),
+    ({"did": "A", "count": {}}, "count", "count"),
+    ({"did": "A", "count": {"gte": 2, "lt": 5}}, "count", "count"),
+    ({"did": "A", "count": {"gte": -1}}, "count", "count"),
+    ({"did": "A", "count": {"gte": 1.5}}, "count", "count"),
+    ({"did": "A", "count": {"gte": "2"}}, "count", "count"),
+    ({"did": "A", "count": {"gte": True}}, "count", "count"),
+    ({"did": "A", "count": {"in": []}}, "count", "count"),
+    ({"did": "A", "count": {"matches": "2"}}, "count", "count"),
+    ({"did": "A", "count": {"atleast": 2}}, "count", "count"),
+    ({"did": "A", "within": "soon"}, "within", "duration"),
+    ({"did": "A", "within": 30}, "within", "duration"),
+    ({"did": "A", "within": "0s"}, "within", "duration"),
+    ({"did": "A", "within": "2y"}, "within", "duration"),
+    ({"did": "A", "since_start": "yes"}, "since_start", "operand"),
+    ({"did": "A", "match": 7}, "match", "condition"),
+    ({"did": "A", "for": "7d"}, "for", "misplaced"),
+    ({"did": "A", "where": {"trait": "a", "is": 1}}, "where.trait", "unknown_name"),
+    ({"did": "A", "where": {"did": "B"}}, "where.did", "unknown_name"),
+    ({"did": "A", "where": {"any": [{"event": "a", "gt": "x"}]}}, "where.any.0.gt", "operand"),
+    ({"did": "A", "where": "paid"}, "where", "condition"),
+    ({"did": "A", "wihtin": "30d"}, "wihtin", "unknown_name"),
+    ({"trait": "a", "is": 1, "within": "7d"}, "within", "misplaced"),
+    ({"trait": "a", "is": 1, "for": "long"}, "for", "duration"),
+    ({"trait": "a", "for": "7d"}, "", "condition"),
+    ({"trait": "computed.orders", "gt": 1, "for": "7d"}, "for", "misplaced"),
+    ({"event": "a", "is": 1, "for": "7d"}, "for", "misplaced"),
+    ({"segment": "vip", "is": "yes"}, "is", "operand"),
+    ({"segment": "vip", "is": 1}, "is", "operand"),
+    ({"segment": "vipp"}, "segment", "unknown_name"),
+    ({"now": "9-18"}, "now", "time"),
+    ({"now": "09:00-24:00"}, "now", "time"),
+    ({"now": "09:00-18:00", "is": True}, "is", "misplaced"),
+    ({"now": "09:00-18:00", "days": []}, "days", "days"),
+    ({"now": "09:00-18:00", "days": ["monday"]}, "days", "days"),
+    ({"now": "09:00-18:00", "days": "mon"}, "days", "days"),
+    ({"now": "09:00-18:00", "zone": "Mars/Olympus"}, "zone", "zone"),
+    ({"now": "09:00-18:00", "zone": 1}, "zone", "zone"),
     ("paid", "", "condition"),
 ]
 
@@ -149,8 +189,8 @@ REFUSED: list[tuple[Any, str, str]] = [
 @pytest.mark.parametrize(("source", "path", "code"), REFUSED)
 def test_what_cannot_be_judged_is_refused_when_loaded(source: object, path: str, code: str) -> None:
     """Each with the place and a code; nothing unknown quietly means false."""
-    read, problems = read_condition(source, steps=["hi"])
-    assert read is None
+    found, problems = read_condition(source, steps=["hi"], segments=["vip"])
+    assert found is None
     assert (path, code) in [(problem.path, problem.code) for problem in problems]
 
 
@@ -172,5 +212,123 @@ def test_bottomless_conditions_are_refused() -> None:
 def test_a_condition_is_stored_as_it_was_written() -> None:
     """The stored mapping reads back as the same condition."""
     source = {"all": [{"not": {"trait": "a", "is": 1}}, {"any": [{"step": "x", "is": "sent"}, {"reachable": "sms"}]}]}
-    read = condition(source)
-    assert condition(to_mapping(read)) == read
+    written = read(source)
+    assert read(to_mapping(written)) == written
+
+
+def test_a_remedy_is_told() -> None:
+    """What to write instead, and where a word belongs."""
+    told = {path: read_condition(source)[1][0].message for path, source in _SLIPS.items()}
+    assert told["is"] == "did takes no operator: write count: {is: …}"
+    assert told["within"] == "'within' belongs to did, not to trait"
+    assert "such as {gte: 2}" in told["count"]
+    assert "did you mean 'within'?" in told["wihtin"]
+
+
+_SLIPS: dict[str, Any] = {
+    "is": {"did": "A", "is": 0},
+    "within": {"trait": "a", "is": 1, "within": "7d"},
+    "count": {"did": "A", "count": 2},
+    "wihtin": {"did": "A", "wihtin": "7d"},
+}
+
+
+def test_only_what_can_be_known_somewhere_can_be_asked_there() -> None:
+    """An arriving event knows no customer, and before a run there is no step, no start and no key."""
+    assert problems_of({"event": "a", "is": 1}, subjects=EVENT_SUBJECTS) == []
+    assert problems_of({"trait": "a", "is": 1}, subjects=EVENT_SUBJECTS) == [("trait", "unknown_name")]
+    assert problems_of({"step": "hi", "is": "sent"}, subjects=ENTRY_SUBJECTS) == [("step", "unknown_name")]
+    assert problems_of({"did": "A", "match": "a", "since_start": True}, subjects=ENTRY_SUBJECTS) == [
+        ("since_start", "misplaced"),
+        ("match", "misplaced"),
+    ]
+    assert problems_of({"did": "A", "match": "a", "since_start": True}) == []
+    assert problems_of({"event": "a", "is": 1}, subjects=SEGMENT_SUBJECTS) == [("event", "unknown_name")]
+
+
+def test_computed_traits_are_traits() -> None:
+    """By their full name, or by their bare one where no trait has it."""
+    facts = {
+        "profile": person({"orders": "many", "computed": {"tier": 1}}, computed={"orders": 3, "money": {"USD": 5}})
+    }
+    assert holds({"trait": "computed.orders", "is": 3}, **facts)
+    assert holds({"trait": "orders", "is": "many"}, **facts)
+    assert holds({"trait": "money.USD", "gte": 5}, **facts)
+    assert holds({"trait": "computed.tier", "is": 1}, **facts)
+    assert holds({"trait": "computed.unheard", "exists": False}, **facts)
+
+
+def test_a_segment_is_what_its_condition_says_now() -> None:
+    """Members and others, its opposite, and one segment within another; the reason goes down to the test."""
+    named = with_segments(paid={"trait": "plan", "is": "paid"}, silent={"not": {"segment": "paid"}})
+    facts = {"profile": person({"plan": "paid"}), "deployment": named}
+    assert answer({"segment": "paid"}, **facts) == (True, "in segment paid: trait plan is 'paid'")
+    assert not holds({"segment": "paid", "is": False}, **facts)
+    assert not holds({"segment": "silent"}, **facts)
+    assert holds({"segment": "silent", "is_not": True}, **facts)
+
+
+def test_an_unknown_segment_has_no_members() -> None:
+    """Neither asking for it nor for its opposite holds, and the reason says that it is not there."""
+    assert answer({"segment": "vip"}) == (False, "there is no segment vip")
+    assert answer({"segment": "vip", "is": False}) == (False, "there is no segment vip")
+
+
+def test_segments_that_ask_for_each_other_are_answered() -> None:
+    """A cycle that slipped in ends with a reason and not with the stack."""
+    circle = with_segments(a={"segment": "b"}, b={"any": [{"segment": "a"}, {"trait": "plan", "is": "paid"}]})
+    assert holds({"segment": "a"}, deployment=circle, profile=person({"plan": "paid"}))
+    held, reason = answer({"segment": "a"}, deployment=circle, profile=person())
+    assert not held
+    assert "segment a asks for itself" in reason
+
+
+@settings(deadline=None)
+@given(CONDITIONS, JSON, JSON, JSON)
+def test_no_customer_and_no_event_makes_a_condition_raise(source: Any, said: Any, told: Any, body: Any) -> None:
+    """Whatever traits, events and histories hold, a condition is true or false, with a reason."""
+    history = past(call("A", NOW, a=told), call("identify", NOW, traits=told), call("B", NOW, properties=body))
+    event = body if isinstance(body, dict) else {"a": body}
+    held, reason = answer(source, profile=person({"a": said, "timezone": told}), event=event, history=history, key="1")
+    assert isinstance(held, bool)
+    assert reason
+
+
+@settings(deadline=None)
+@given(CONDITIONS)
+def test_every_condition_survives_being_stored(source: Any) -> None:
+    """Written out as plain JSON and read again it is the same condition."""
+    written = read(source)
+    assert read(json.loads(json.dumps(to_mapping(written)))) == written
+
+
+@settings(deadline=None, max_examples=60)
+@given(CONDITIONS, CONDITIONS, worlds())
+def test_not_all_is_any_not(one: Any, other: Any, facts: Facts) -> None:
+    """De Morgan's law, and that the opposite of the opposite is the thing itself."""
+    left, right = {"not": {"all": [one, other]}}, {"any": [negated(one), negated(other)]}
+    assert judge(read(left), facts)[0] is judge(read(right), facts)[0]
+    assert judge(read(negated(negated(one))), facts)[0] is judge(read(one), facts)[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (7, "7"),
+        (7.0, "7"),
+        ("7", "7"),
+        (Decimal("7.00"), "7"),
+        (7.5, "7.5"),
+        (Decimal("7.50"), "7.5"),
+        (Decimal("1E+30"), "1" + "0" * 30),
+        (Decimal(12345678901234567890123456789012345678), "12345678901234567890123456789012345678"),
+        (" c1 ", "c1"),
+        ("", None),
+        (True, None),
+        (None, None),
+        ([7], None),
+    ],
+)
+def test_a_key_is_one_whatever_type_it_was_sent_in(value: object, key: str | None) -> None:
+    """Clients send numbers as text and as decimals; the table gives every number back as a decimal."""
+    assert key_text(value) == key
