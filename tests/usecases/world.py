@@ -13,21 +13,28 @@ from omnicascade.adapters.link_tokens import LinkTokens
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_segments import MemoryCensus, MemoryErrands, MemorySegmentStore
 from omnicascade.adapters.memory_senders import MemorySender
 from omnicascade.adapters.memory_stores import MemoryLinkStore
+from omnicascade.adapters.schedule_memory import MemoryScheduleMemory
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import ConflictError, UnavailableError
 from omnicascade.domain.journeys.definition import load_definition
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.templates import Template, Wording
+from omnicascade.usecases.backfill_segment import Backfill
 from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.find_customer import Customer, find_customer
+from omnicascade.usecases.keep_schedules import ScheduleKeeper
+from omnicascade.usecases.keep_segments import SegmentKeeper
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.move_every_run import RunMover
 from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.name_customer import node_of
 from omnicascade.usecases.ports import EmailMessage, Envelope, PushMessage, SmsMessage
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
 from omnicascade.usecases.record_events import event_of, record_events
+from omnicascade.usecases.run_errands import ErrandClerk
 from omnicascade.usecases.send_next_message import TIMER_TOLERANCE, RunClerk, Task
 from tests.fakes.event_queue import MemoryEventQueue
 from tests.usecases.machine import Machine
@@ -72,6 +79,9 @@ class World:
         self.customers = WatchedEnds(self._watching)
         self.runs = MemoryRunStore(self.customers)
         self.journeys = MemoryConfigurationStore(Deployment())
+        self.segments = MemorySegmentStore(self.customers, self.journeys)
+        self.errands = MemoryErrands()
+        self.schedules = MemoryScheduleMemory()
         self.queue = MemoryEventQueue()
         self.links = MemoryLinkStore()
         self.machine = Machine(lambda: self.now)
@@ -149,10 +159,15 @@ class World:
         """Let time pass; everything due in between happens in order."""
         end = self.now + timedelta(**length)
         self.settle()
-        while (moment := self.machine.next_moment()) is not None and moment <= end:
+        while (moment := self.next_moment()) is not None and moment <= end:
             self.now = max(self.now, moment)
             self.settle()
         self.now = end
+
+    def next_moment(self) -> datetime | None:
+        """When something happens by itself."""
+        moments = [moment for moment in (self.machine.next_moment(), self.errands.next_moment()) if moment]
+        return min(moments, default=None)
 
     def settle(self) -> None:
         """Work until nothing is left to do at this moment."""
@@ -162,6 +177,8 @@ class World:
             work += [self._deliver_envelope] if self.queue.envelopes else []
             work += [self._deliver_batch] if self._waiting else []
             work += [self.go_on] if self.machine.due() else []
+            due = self.errands.next_moment()
+            work += [self._run_errands] if due and due <= self.now else []
             if not work:
                 return
             (self.shuffle.choice(work) if self.shuffle else work[0])()
@@ -221,7 +238,42 @@ class World:
             self.journeys.deployment(),
         )
         customers, events = port(self.customers, "customers"), port(self.events, "events")
-        return project_profiles(batch, customers=customers, events=events, desk=desk, now=self.now)
+        return project_profiles(
+            batch, customers=customers, events=events, desk=desk, now=self.now, keeper=self.keeper()
+        )
+
+    def keeper(self) -> SegmentKeeper:
+        """Who looks at customers, under the definitions of now."""
+        port = self._port
+        return SegmentKeeper(
+            customers=port(self.customers, "customers"),
+            events=port(self.events, "events"),
+            segments=port(self.segments, "segments"),
+            errands=port(self.errands, "errands"),
+            runs=port(self.runs, "runs"),
+            journeys=port(self.journeys, "journeys"),
+            timer=port(self.machine, "timer"),
+            listing=self.journeys.listing(),
+            deployment=self.journeys.deployment(),
+        )
+
+    def _run_errands(self) -> None:
+        for at, errand in self.errands.take(self.now):
+            for _ in range(2 if self.shuffle else 1):
+                self._repeat(lambda at=at, errand=errand: self.run_errand(at, errand))
+
+    def run_errand(self, at: datetime, errand: Mapping[str, Any]) -> None:
+        """Carry out one errand, once."""
+        port, keeper = self._port, self.keeper()
+        journeys, timer, errands = port(self.journeys, "journeys"), port(self.machine, "timer"), keeper.errands
+        clerk = ErrandClerk(
+            errands=errands,
+            keeper=keeper,
+            backfill=Backfill(keeper, MemoryCensus(self.customers)),
+            schedules=ScheduleKeeper(journeys, timer, errands, self.schedules),
+            mover=RunMover(keeper.customers, keeper.runs, journeys, timer, keeper.deployment),
+        )
+        clerk.carry_out(at, errand, self.now, lambda: True)
 
     def go_on(self) -> None:
         """One execution that is due goes on: its task times out, or is called."""
