@@ -144,8 +144,13 @@ def _check_map(name: str, state: Mapping[str, Any]) -> None:
     if batcher and (set(batcher) - {"MaxItemsPerBatch", "BatchInput"} or "MaxItemsPerBatch" not in batcher):
         msg = f"{name}: the embedded stack batches by MaxItemsPerBatch, with BatchInput, and by nothing else"
         raise DefinitionError(msg)
-    if state.get("ResultWriter", {"Resource": PUT_OBJECT}).get("Resource") != PUT_OBJECT:
-        msg = f"{name}: the embedded stack writes results with s3:putObject only"
+    writer: Mapping[str, Any] = state.get("ResultWriter") or {"Resource": PUT_OBJECT}
+    if writer.get("Resource") != PUT_OBJECT or writer.get("WriterConfig", {}).get("Transformation", "NONE") != "NONE":
+        msg = f"{name}: the embedded stack writes results with s3:putObject and without transformation only"
+        raise DefinitionError(msg)
+    waiting = [inner for inner, task in processor["States"].items() if task.get("Resource") == LAMBDA_TOKEN]
+    if processor["ProcessorConfig"].get("ExecutionType") == "EXPRESS" and waiting:
+        msg = f"{name}: Express executions cannot wait for a token, as {waiting[0]} does"
         raise DefinitionError(msg)
 
 

@@ -29,6 +29,7 @@ class Execution:
         variables: what Assign set so far.
         retried: attempts of tasks after their first; AWS bills them as transitions.
         children: the child executions of its maps, in the order they were started.
+        express: a child that is billed by request and time, and not by transition.
         on_end: told once when it has ended; a map waits for its children so.
     """
 
@@ -47,6 +48,7 @@ class Execution:
     retried: int = 0
     children: list["Execution"] = field(default_factory=list["Execution"])
     on_end: Callable[[], object] | None = None
+    express: bool = False
 
     @property
     def running(self) -> bool:
@@ -60,8 +62,9 @@ class Execution:
 
     @property
     def transitions(self) -> int:
-        """What AWS bills: states entered, and every retry. Source: AWS Step Functions pricing page, 2026-11-21."""
-        return len(self.entered) + self.retried
+        """What AWS bills of this execution: states entered, every retry, and every child it starts; of an Express child
+        nothing. Source: AWS Step Functions pricing page, 2026-11-21."""
+        return 0 if self.express else len(self.entered) + self.retried + len(self.children)
 
     def note(self, kind: str, at: datetime, state: str | None = None, **detail: Any) -> None:
         """Append an event to the history."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 DATA_LIMIT_BYTES: Final = 262_144
 """Input or output of a state. Source: AWS Step Functions service quotas, 2026-11-21."""
+EXPRESS_LIMIT_S: Final = 300
+"""An Express execution's longest life. Source: AWS Step Functions service quotas, 2026-11-21."""
 
 type Invoke = Callable[[str, Any], Invocation]
 """Invokes a function by name or ARN with an event."""
@@ -78,7 +80,7 @@ class MachineRunner:
     def start(self, machine: Machine, execution: Execution) -> None:
         """Begin; the first state is entered when the scheduler comes to it."""
         execution.note("ExecutionStarted", self._now(), input=json.dumps(execution.input), roleArn=machine.role_arn)
-        seconds = machine.definition.get("TimeoutSeconds")
+        seconds = machine.definition.get("TimeoutSeconds", EXPRESS_LIMIT_S if execution.express else None)
         if seconds is not None:
             self._deadlines[execution.arn] = self._scheduler.after(seconds, lambda: self._expire(execution))
         self._scheduler.soon(lambda: self._enter(machine, execution, machine.start_at, execution.input))
@@ -183,10 +185,11 @@ class MachineRunner:
         concurrent = int(render(state.get("MaxConcurrency", 0), bindings)) or MOST_CONCURRENT
         tolerated = tolerated_failures(state, len(inputs), bindings)
         machine = _child_machine(visit.machine, state["ItemProcessor"], label)
+        express = state["ItemProcessor"]["ProcessorConfig"].get("ExecutionType") == "EXPRESS"
 
         def start(number: int, value: Any) -> Execution:
             child_arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{execution.name}-{number}"
-            child = Execution(child_arn, f"{execution.name}-{number}", machine.arn, value, self._now())
+            child = Execution(child_arn, f"{execution.name}-{number}", machine.arn, value, self._now(), express=express)
             child.on_end = lambda: self._scheduler.soon(lambda: run.child_ended(child))
             execution.children.append(child)
             self.start(machine, child)

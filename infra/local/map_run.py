@@ -94,7 +94,11 @@ def tolerated_failures(state: Mapping[str, Any], children: int, bindings: Mappin
 def write_results(
     writer: Mapping[str, Any], arn: str, children: Sequence[Execution], bindings: Mapping[str, Any], s3: "S3Client"
 ) -> dict[str, Any]:
-    """Put a manifest and one file per status beside it, and return what the state's result is then."""
+    """Put a manifest and one file per status beside it, and return what the state's result is then.
+
+    A file is an array, or with `OutputType` JSONL a row a line.
+    """
+    lines = writer.get("WriterConfig", {}).get("OutputType") == "JSONL"
     arguments = render(writer["Arguments"], bindings)
     bucket, folder = arguments["Bucket"], f"{arguments.get('Prefix', '')}/{arn.rpartition(':')[2]}".lstrip("/")
     files: dict[str, list[dict[str, Any]]] = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
@@ -102,8 +106,8 @@ def write_results(
         rows = [_row(one) for one in children if (one.status == "SUCCEEDED") == (status == "SUCCEEDED")]
         if status == "PENDING" or not rows:
             continue
-        key = f"{folder}/{status}_0.json"
-        content = json.dumps(rows).encode()
+        key = f"{folder}/{status}_0.json{'l' * lines}"
+        content = ("".join(f"{json.dumps(row)}\n" for row in rows) if lines else json.dumps(rows)).encode()
         s3.put_object(Bucket=bucket, Key=key, Body=content)
         listed.append({"Key": key, "Size": len(content)})
     manifest = f"{folder}/manifest.json"

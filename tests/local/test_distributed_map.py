@@ -95,8 +95,8 @@ class World:
         return execution
 
 
-def child(steps: Mapping[str, Any], start: str) -> dict[str, Any]:
-    return {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}, "StartAt": start, "States": steps}
+def child(steps: Mapping[str, Any], start: str, kind: str = "EXPRESS") -> dict[str, Any]:
+    return {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind}, "StartAt": start, "States": steps}
 
 
 CALL = {
@@ -105,6 +105,7 @@ CALL = {
     "Arguments": {"FunctionName": WORKER, "Payload": "{% $states.input %}"},
     "Output": "{% $states.result.Payload.seen %}",
 }
+PUT = "arn:aws:states:::s3:putObject"
 PROCESSOR = child({"Work": CALL | {"End": True}}, "Work")
 
 
@@ -185,7 +186,7 @@ def test_items_are_selected_and_put_into_batches(world: World) -> None:
 def test_no_more_children_run_at_once_than_allowed(world: World) -> None:
     """With waits of an hour and two at a time, five children take three hours."""
     steps = {"Pause": {"Type": "Wait", "Seconds": 3600, "End": True}}
-    state = {"Items": "{% [1, 2, 3, 4, 5] %}", "MaxConcurrency": 2, "ItemProcessor": child(steps, "Pause")}
+    state = {"Items": "{% [1, 2, 3, 4, 5] %}", "MaxConcurrency": 2, "ItemProcessor": child(steps, "Pause", "STANDARD")}
     execution = world.run(state, {}, hours=2)
     assert (execution.status, [one.status for one in execution.children].count("SUCCEEDED")) == ("RUNNING", 4)
     world.scheduler.advance(timedelta(hours=1))
@@ -231,10 +232,44 @@ def test_results_are_written_to_s3(world: World) -> None:
     assert [row["Error"] for row in rows["FAILED"][0]] == ["Broken"]
 
 
+def test_results_are_written_line_by_line(world: World) -> None:
+    """With JSONL each child is a line, so that a reader need not hold them all."""
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "WriterConfig": {"OutputType": "JSONL", "Transformation": "NONE"},
+        "Arguments": {"Bucket": "b", "Prefix": "results"},
+    }
+    execution = world.run({"Items": "{% [1, 2] %}", "ResultWriter": writer}, {})
+    manifest = json.loads(world.bucket.objects[execution.output["ResultWriterDetails"]["Key"]])
+    (file,) = manifest["ResultFiles"]["SUCCEEDED"]
+    rows = [json.loads(line) for line in world.bucket.objects[file["Key"]].splitlines()]
+    assert [(row["Input"], row["Output"]) for row in rows] == [("1", "1"), ("2", "2")]
+
+
+def test_an_express_child_costs_its_parent_one_transition(world: World) -> None:
+    """The parent is billed for its state and each start; the children for none of theirs."""
+    execution = world.run({"Items": "{% [1, 2, 3] %}"}, {})
+    assert (execution.transitions, [child.transitions for child in execution.children]) == (4, [0, 0, 0])
+
+
+def test_a_standard_child_pays_for_its_states(world: World) -> None:
+    """Besides its start, every state it enters."""
+    steps = {"Work": CALL | {"End": True}}
+    execution = world.run({"Items": "{% [1, 2] %}", "ItemProcessor": child(steps, "Work", "STANDARD")}, {})
+    assert (execution.transitions, [child.transitions for child in execution.children]) == (3, [1, 1])
+
+
+def test_an_express_child_lives_five_minutes(world: World) -> None:
+    """One that waits for longer times out, and the map fails."""
+    steps = {"Pause": {"Type": "Wait", "Seconds": 301, "End": True}}
+    execution = world.run({"Items": "{% [1] %}", "ItemProcessor": child(steps, "Pause")}, {}, hours=1)
+    assert (execution.status, execution.children[0].status) == ("FAILED", "TIMED_OUT")
+
+
 def test_a_parent_that_is_stopped_stops_its_children(world: World) -> None:
     """Nothing goes on behind an aborted campaign."""
     steps = {"Pause": {"Type": "Wait", "Seconds": 3600, "Next": "Work"}, "Work": CALL | {"End": True}}
-    execution = world.run({"Items": "{% [1, 2] %}", "ItemProcessor": child(steps, "Pause")}, {})
+    execution = world.run({"Items": "{% [1, 2] %}", "ItemProcessor": child(steps, "Pause", "STANDARD")}, {})
     world.service._runner.stop(execution, None, None)  # pyright: ignore[reportPrivateUsage]
     world.scheduler.advance(timedelta(hours=2))
     assert execution.status == "ABORTED"
@@ -259,8 +294,18 @@ def test_a_failed_map_is_tried_again(world: World) -> None:
         {"ItemReader": {"Resource": "arn:aws:states:::dynamodb:query", "Arguments": {}}},
         {"ItemBatcher": {"MaxInputBytesPerBatch": 5}},
         {"ItemsPath": "$.items"},
+        {"ResultWriter": {"Resource": PUT, "WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSON"}}},
+        {"ItemProcessor": child({"Work": CALL | {"Resource": f"{CALL['Resource']}.waitForTaskToken"}}, "Work")},
     ],
-    ids=["inline", "a child's state", "another reader", "bytes", "JSONPath"],
+    ids=[
+        "inline",
+        "a child's state",
+        "another reader",
+        "bytes",
+        "JSONPath",
+        "transformed results",
+        "a token in an Express child",
+    ],
 )
 def test_what_cannot_be_run_is_refused_at_once(change: Mapping[str, Any]) -> None:
     """A machine is refused when it is made, with the state's name."""
