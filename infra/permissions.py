@@ -13,7 +13,13 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 
 from infra.constructs.platform_function import account_arn
-from omnicascade.contracts import ERASED_PARTITION, LINK_KEY_PREFIX, TIMELINE_INDEX
+from omnicascade.contracts import (
+    ERASED_PARTITION,
+    ERRAND_KEY_PREFIX,
+    LINK_KEY_PREFIX,
+    LIVE_INDEX,
+    TIMELINE_INDEX,
+)
 
 CONFIGURATION_PARTITION: Final = "CONFIG"
 """The partition of the table that holds sources, topics, journeys and templates."""
@@ -26,11 +32,21 @@ Amazon DynamoDB."""
 
 
 def use_table(table: dynamodb.ITable, *operations: str) -> iam.PolicyStatement:
-    """Some operations on every item, through the timeline index too where they include a query."""
+    """Some operations on every item, through both indexes too where they include a query."""
     resources = [table.table_arn]
     if "Query" in operations:
-        resources.append(f"{table.table_arn}/index/{TIMELINE_INDEX}")
+        resources += [f"{table.table_arn}/index/{name}" for name in (TIMELINE_INDEX, LIVE_INDEX)]
     return _allow([f"dynamodb:{operation}" for operation in operations], resources)
+
+
+def walk_live_runs(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """List the live runs, all of them or a journey's, and read nothing of them."""
+    return _allow(["dynamodb:Query", "dynamodb:Scan"], [f"{table.table_arn}/index/{LIVE_INDEX}"])
+
+
+def walk_table(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """Read the whole table, page by page."""
+    return _allow(["dynamodb:Scan"], [table.table_arn])
 
 
 def use_configuration(table: dynamodb.ITable, *operations: str) -> iam.PolicyStatement:
@@ -39,6 +55,15 @@ def use_configuration(table: dynamodb.ITable, *operations: str) -> iam.PolicySta
         [f"dynamodb:{operation}" for operation in operations],
         [table.table_arn],
         {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [CONFIGURATION_PARTITION]}},
+    )
+
+
+def note_errands(table: dynamodb.ITable) -> iam.PolicyStatement:
+    """Write down what is to be done at a later moment, and read nothing."""
+    return _allow(
+        ["dynamodb:PutItem"],
+        [table.table_arn],
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{ERRAND_KEY_PREFIX}*"]}},
     )
 
 
@@ -170,6 +195,23 @@ def hand_to_sns(role: iam.IRole) -> iam.PolicyStatement:
     """Let SNS, and nobody else, take on one role."""
     condition = {"StringEquals": {"iam:PassedToService": "sns.amazonaws.com"}}
     return _allow(["iam:PassRole"], [role.role_arn], condition)
+
+
+def set_schedules(group_name: str) -> iam.PolicyStatement:
+    """Set moments at which EventBridge Scheduler calls, in one group."""
+    return _allow(["scheduler:CreateSchedule"], [account_arn("scheduler", f"schedule/{group_name}/*")])
+
+
+def hand_to_scheduler(role: iam.IRole) -> iam.PolicyStatement:
+    """Let EventBridge Scheduler, and nobody else, take on one role."""
+    condition = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    return _allow(["iam:PassRole"], [role.role_arn], condition)
+
+
+def follow_executions(machine_arn: str) -> iam.PolicyStatement:
+    """See whether executions of a machine are under way."""
+    executions = machine_arn.replace(":stateMachine:", ":execution:")
+    return _allow(["states:DescribeExecution"], [f"{executions}:*"])
 
 
 def _allow(

@@ -8,13 +8,18 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from omnicascade.contracts import CHANNEL_FAULTS_METRIC, METRIC_NAMESPACE, SUPER_NODES_METRIC
+from omnicascade.contracts import (
+    CHANNEL_FAULTS_METRIC,
+    METRIC_NAMESPACE,
+    STALLED_RUNS_METRIC,
+    SUPER_NODES_METRIC,
+)
 
 _PERIOD = Duration.minutes(5)
 
 
 class Alarms(Construct):
-    """One alarm per dead-letter queue, per function, for the state machine, for the channels and for identity."""
+    """One alarm per dead-letter queue and function; for the machine, the channels, identity and stalled runs."""
 
     def __init__(
         self,
@@ -57,18 +62,17 @@ class Alarms(Construct):
             statistic="Sum",
         )
         self._alarm("ChannelFaults", "Messages fail for a reason that is ours: see the sender's log.", faults)
-        super_nodes = cloudwatch.Metric(
-            namespace=METRIC_NAMESPACE,
-            metric_name=SUPER_NODES_METRIC,
-            dimensions_map={"table": table_name},
-            period=_PERIOD,
-            statistic="Sum",
-        )
         self._alarm(
             "SuperNodes",
             "An identifier is named with so many others that it stands for nobody, such as a value that a client has "
             "hard-coded: find it by the hash in the projector's log and block it.",
-            super_nodes,
+            _counted(SUPER_NODES_METRIC, table_name),
+        )
+        self._alarm(
+            "StalledRuns",
+            "Journey runs stood still for more than an hour after their moment; the watchdog set them going again. "
+            "Find out who stopped their executions, or which quota refused them.",
+            _counted(STALLED_RUNS_METRIC, table_name),
         )
 
     def _alarm(self, construct_id: str, description: str, metric: cloudwatch.IMetric) -> None:
@@ -85,3 +89,13 @@ class Alarms(Construct):
         resource = alarm.node.default_child
         if self._actions and isinstance(resource, cloudwatch.CfnAlarm):
             resource.alarm_actions = self._actions
+
+
+def _counted(name: str, table_name: str) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=METRIC_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"table": table_name},
+        period=_PERIOD,
+        statistic="Sum",
+    )

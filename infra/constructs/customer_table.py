@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from omnicascade.contracts import TIMELINE_INDEX
+from omnicascade.contracts import LIVE_DUE, LIVE_INDEX, LIVE_PARTITION_KEY, LIVE_SORT_KEY, TIMELINE_INDEX
 
 PARTITION_KEY: Final = "pk"
 SORT_KEY: Final = "sk"
@@ -17,7 +17,7 @@ EXPIRY_ATTRIBUTE: Final = "expires_at"
 
 
 class CustomerTable(Construct):
-    """An on-demand table with its stream and its timeline index. Attributes `table` and `stream_arn`.
+    """An on-demand table with its stream and its two indexes. Attributes `table` and `stream_arn`.
 
     `Table` and not `TableV2`: one Region needs no global-table resource, and every tool that reads templates knows it.
     """
@@ -30,7 +30,7 @@ class CustomerTable(Construct):
         Args:
             scope: parent.
             construct_id: id under the parent.
-            key: encrypts the table, its index and its stream.
+            key: encrypts the table, its indexes and its stream.
             removal_policy: what the stack's deletion does to it.
             keep: refuse deletion, even by hand.
         """
@@ -56,6 +56,15 @@ class CustomerTable(Construct):
             sort_key=_text(TIMELINE_SORT_KEY),
             projection_type=dynamodb.ProjectionType.INCLUDE,
             non_key_attributes=list(TIMELINE_ATTRIBUTES),
+        )
+        # Sparse: only live runs carry its keys, so an ended one costs it nothing, and neither does an event.
+        self.table.add_global_secondary_index(
+            index_name=LIVE_INDEX,
+            partition_key=_text(LIVE_PARTITION_KEY),
+            sort_key=_text(LIVE_SORT_KEY),
+            # The due moment with them: the watchdog then finds late runs without reading the others.
+            projection_type=dynamodb.ProjectionType.INCLUDE,
+            non_key_attributes=[LIVE_DUE],
         )
         stream_arn = self.table.table_stream_arn
         assert stream_arn is not None, "the table was made with a stream"  # noqa: S101 - tells the type checker

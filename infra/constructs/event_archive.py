@@ -8,11 +8,13 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.acknowledgements import acknowledge
-from omnicascade.contracts import AGE_STEP_DAYS, AGE_TAG, ARCHIVE_PREFIX, ERASURES_PREFIX
+from omnicascade.contracts import AGE_STEP_DAYS, AGE_TAG, ARCHIVE_PREFIX, AUDIENCES_PREFIX, ERASURES_PREFIX
 
 REBUILDS_PREFIX: Final = "rebuilds/"
 _COLD_AFTER: Final = Duration.days(90)
 _REPORTS: Final = Duration.days(30)
+_AUDIENCES: Final = Duration.days(372)
+"""An audience's lists of profile ids outlive its execution, which ends after a year at the latest."""
 _OLD_VERSIONS: Final = Duration.days(30)
 _ORDERS: Final = Duration.days(36)
 """Orders to erase outlive every point-in-time backup of the table (35 days) by one day."""
@@ -60,6 +62,12 @@ class EventArchive(Construct):
                     id="forget-orders",
                     prefix=ERASURES_PREFIX,
                     expiration=_ORDERS,
+                    noncurrent_version_expiration=Duration.days(1),
+                ),
+                s3.LifecycleRule(
+                    id="forget-audiences",
+                    prefix=AUDIENCES_PREFIX,
+                    expiration=_AUDIENCES,
                     noncurrent_version_expiration=Duration.days(1),
                 ),
                 s3.LifecycleRule(

@@ -19,6 +19,10 @@ ZONES: Final = "/usr/share/zoneinfo:/opt/python/pytz/zoneinfo"
 """Where `zoneinfo` looks for time zones: the system's, else those that come with the layer's pytz (Liquid needs it).
 The runtime's image doesn't promise any, and quiet hours must not depend on that."""
 
+LONGEST_EVENT_AGE_S: Final = 21_600
+"""Six hours, for which Lambda keeps trying while it is throttled. Source: Lambda API reference,
+PutFunctionEventInvokeConfig."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionShape:
@@ -102,6 +106,24 @@ class PlatformFunction(Construct):
             batch_size=batch_size,
             maximum_batching_window_in_seconds=window_s,
             function_response_types=["ReportBatchItemFailures"],
+        )
+
+    def answer_calls(self, *, failures_arn: str) -> None:
+        """Let the function be called without anybody waiting; an event it fails on three times goes to a queue.
+
+        The waits between the attempts are one and two minutes. Source: Lambda developer guide, "How Lambda handles
+        errors and retries with asynchronous invocation".
+        """
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "Calls",
+            function_name=self.function.function_name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=2,
+            maximum_event_age_in_seconds=LONGEST_EVENT_AGE_S,
+            destination_config=lambda_.CfnEventInvokeConfig.DestinationConfigProperty(
+                on_failure=lambda_.CfnEventInvokeConfig.OnFailureProperty(destination=failures_arn)
+            ),
         )
 
     def read_stream(

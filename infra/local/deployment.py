@@ -1,14 +1,17 @@
 """One deployment of the template: everything a reset forgets, and how it comes to be."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from infra.local.async_calls import AsyncCalls
 from infra.local.channels import Channels
 from infra.local.clock import VirtualClock
 from infra.local.customer_acts import CustomerActs
+from infra.local.event_scheduler import EventScheduler
 from infra.local.faults import Faults
 from infra.local.gateway import Answer, Call, Gateway
 from infra.local.http_api import ACCOUNT
@@ -17,7 +20,6 @@ from infra.local.inventory import Inventory
 from infra.local.lambda_runtime import LambdaRuntime
 from infra.local.machine_runner import MachineRunner
 from infra.local.outbox import Outbox
-from infra.local.queues import JUST_AFTER_S
 from infra.local.resources import Resources
 from infra.local.scheduler import Scheduler
 from infra.local.service_clients import ServiceClients
@@ -66,6 +68,13 @@ class Deployment:
         tokens = TaskTokens()
         runner = MachineRunner(platform.scheduler, tokens, platform.runtime.invoke, lambda: platform.clients.s3)
         self.step_functions = StepFunctions(platform.clock, runner, tokens)
+        self._calls = AsyncCalls(
+            platform.scheduler,
+            platform.runtime,
+            rules=lambda: self.inventory.call_rules,
+            sqs=lambda: platform.clients.sqs,
+        )
+        self.schedules = EventScheduler(platform.scheduler, self._reach, region=REGION, account=ACCOUNT)
         ses = SesEvents(
             clock=platform.clock, inventory=self.inventory, sns=lambda: platform.clients.sns, account=ACCOUNT
         )
@@ -121,6 +130,7 @@ class Deployment:
             inventory=self.inventory,
             clients=self._platform.clients,
             step_functions=self.step_functions,
+            schedules=self.schedules,
             assets=path.parent.resolve(),
             stack_name=name,
             region=REGION,
@@ -136,6 +146,7 @@ class Deployment:
         gateway.serve("sns", channels.sns)
         gateway.serve("pinpoint", channels.pinpoint)
         gateway.serve("lambda", self._invoke)
+        gateway.serve("scheduler", self.schedules.answer)
         gateway.serve("sqs", self._remember_delays)
 
     def _replies_topic(self) -> str | None:
@@ -153,7 +164,7 @@ class Deployment:
             return Answer.error("ResourceNotFoundException", f"Function not found: {reference}", 404)
         event = call.json()
         if call.headers.get("x-amz-invocation-type") == "Event":
-            self._platform.scheduler.soon(lambda: self._background(name, event))
+            self._calls.call(name, event)
             return Answer(202, b"", {})
         answer = runtime.invoke(name, event)
         return Answer.of(answer.payload, 200, **({"X_Amz_Function_Error": "Unhandled"} if answer.failed else {}))
@@ -164,9 +175,16 @@ class Deployment:
             request = call.json()
             for entry in request.get("Entries", [request]):
                 if delay := int(entry.get("DelaySeconds") or 0):
-                    self._platform.scheduler.after(delay + JUST_AFTER_S, lambda: None)
+                    self._platform.scheduler.after(delay, lambda: None)
 
-    def _background(self, name: str, event: Any) -> None:
-        answer = self._platform.runtime.invoke(name, event)
-        if answer.failed:
-            log.error("%s failed in the background: %s", name, answer.payload.get("errorMessage"))
+    def _reach(self, arn: str, value: Any) -> None:
+        """Hand what a schedule says to its target, as EventBridge Scheduler would."""
+        service = arn.split(":")[2]
+        if service == "lambda" and (name := self._platform.runtime.name_of(arn)):
+            self._calls.call(name, value)
+        elif service == "sqs" and (url := self.inventory.queue_urls.get(arn)):
+            self._platform.clients.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(value))
+        elif service == "states":
+            self.step_functions.start_execution(arn, value)
+        else:
+            log.error("a schedule names %s, which is no target here", arn)

@@ -32,6 +32,7 @@ class Call:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    query: str = ""
 
     def json(self) -> dict[str, Any]:
         """The body of a JSON protocol."""
@@ -132,7 +133,8 @@ def _call(service: str, operation: str, request: AWSPreparedRequest) -> Call:
         body.encode() if isinstance(body, str) else bytes(body if isinstance(body, bytes | bytearray) else body.read())
     )
     headers = {str(name).lower(): _text(value) for name, value in request.headers.items()}
-    return Call(service, operation, str(request.method), urlsplit(request.url).path, headers, raw)
+    where = urlsplit(request.url)
+    return Call(service, operation, str(request.method), where.path, headers, raw, where.query)
 
 
 def _text(value: Any) -> str:

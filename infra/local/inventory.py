@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.local.async_calls import CallRules
 from infra.local.http_api import ApiRoute
 from infra.local.lambda_runtime import FunctionDefinition
 
@@ -36,6 +37,7 @@ class Inventory:
         queue_visibility_s: by ARN.
         triggers: functions to invoke once when everything is there.
         topics: ARNs of the topics, in the template's order.
+        call_rules: by function name, how calls are repeated that nobody waits for.
     """
 
     functions: dict[str, FunctionDefinition] = field(default_factory=dict[str, FunctionDefinition])
@@ -48,6 +50,7 @@ class Inventory:
     destinations: list[EventDestination] = field(default_factory=list[EventDestination])
     triggers: list[str] = field(default_factory=list[str])
     topics: list[str] = field(default_factory=list[str])
+    call_rules: dict[str, CallRules] = field(default_factory=dict[str, CallRules])
 
     def destinations_of(self, configuration_set: str | None, event_type: str) -> Sequence[str]:
         """The topics that want this type of a configuration set's events."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from infra.local.async_calls import CallRules
+from infra.local.event_scheduler import DEFAULT_GROUP, EventScheduler
 from infra.local.http_api import ApiRoute
 from infra.local.inventory import EventDestination, Inventory, SourceMapping
 from infra.local.lambda_runtime import FunctionDefinition
@@ -43,6 +45,7 @@ class Resources:
         inventory: Inventory,
         clients: ServiceClients,
         step_functions: StepFunctions,
+        schedules: EventScheduler,
         assets: Path,
         stack_name: str,
         region: str,
@@ -53,6 +56,7 @@ class Resources:
         self._inventory = inventory
         self._clients = clients
         self._step_functions = step_functions
+        self._schedules = schedules
         self._assets = assets
         self._stack_name = stack_name
         self._region = region
@@ -69,6 +73,7 @@ class Resources:
             "AWS::DynamoDB::GlobalTable": self._table,
             "AWS::DynamoDB::Table": self._table,
             "AWS::KMS::Key": self._key,
+            "AWS::Lambda::EventInvokeConfig": self._call_rules,
             "AWS::Lambda::EventSourceMapping": self._mapping,
             "AWS::Lambda::Function": self._function,
             "AWS::Lambda::Version": self._version,
@@ -79,6 +84,8 @@ class Resources:
             "AWS::SNS::Subscription": self._subscription,
             "AWS::SNS::Topic": self._topic,
             "AWS::SQS::Queue": self._queue,
+            "AWS::Scheduler::Schedule": self._schedule,
+            "AWS::Scheduler::ScheduleGroup": self._schedule_group,
             "AWS::SecretsManager::Secret": self._secret,
             "AWS::StepFunctions::StateMachine": self._machine,
             "Custom::Trigger": self._trigger,
@@ -205,6 +212,29 @@ class Resources:
             SourceMapping(properties["FunctionName"], properties["EventSourceArn"], properties)
         )
         return Made(logical_id, {"Id": logical_id})
+
+    def _call_rules(self, logical_id: str, properties: Properties, metadata: Properties) -> Made:
+        del metadata
+        destination = properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if destination and destination not in self._inventory.queue_urls:
+            msg = f"{logical_id}: the embedded stack hands failed calls to queues only"
+            raise TemplateError(msg)
+        self._inventory.call_rules[properties["FunctionName"]] = CallRules(
+            retries=int(properties.get("MaximumRetryAttempts", 2)),
+            failure_queue_url=self._inventory.queue_urls.get(destination or ""),
+        )
+        return Made(logical_id)
+
+    def _schedule_group(self, logical_id: str, properties: Properties, metadata: Properties) -> Made:
+        del metadata
+        name = self._name(logical_id, properties.get("Name"))
+        return Made(name, {"Arn": self._schedules.create_group(name)})
+
+    def _schedule(self, logical_id: str, properties: Properties, metadata: Properties) -> Made:
+        del metadata
+        name = self._name(logical_id, properties.get("Name"))
+        group = properties.get("GroupName", DEFAULT_GROUP)
+        return Made(name, {"Arn": self._schedules.create({**properties, "Name": name, "GroupName": group})})
 
     def _machine(self, logical_id: str, properties: Properties, metadata: Properties) -> Made:
         del metadata

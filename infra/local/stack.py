@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 from infra.local.clock import VirtualClock
 from infra.local.deployment import REGION, Deployment, Platform
 from infra.local.durations import parse_duration
+from infra.local.event_scheduler import EventScheduler
 from infra.local.execution import Execution
 from infra.local.faults import Faults, NoFaults
 from infra.local.gateway import Gateway
@@ -193,6 +194,11 @@ class Stack:
     def step_functions(self) -> StepFunctions:
         """The state machines."""
         return self.deployment.step_functions
+
+    @property
+    def schedules(self) -> EventScheduler:
+        """The schedules."""
+        return self.deployment.schedules
 
     @property
     def executions(self) -> list[Execution]:

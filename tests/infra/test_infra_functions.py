@@ -7,15 +7,23 @@ import pytest
 from omnicascade.contracts import EVENT_KEY_PREFIX, Env, Function
 from tests.infra.template_reader import TemplateReader
 
+LATER = {
+    Env.ERRANDS_QUEUE_URL,
+    Env.ERRANDS_SCHEDULE_GROUP,
+    Env.ERRANDS_SCHEDULE_ROLE_ARN,
+    Env.ERRANDS_FUNCTION_ARN,
+}
+SENDING = set(Env) - LATER - {Env.ARCHIVE_BUCKET, Env.SMS_DELIVERY_ROLE_ARN, Env.ERASURES_QUEUE_URL}
 TOLD = {
     Function.INGEST_EVENTS: {Env.TABLE, Env.EVENTS_QUEUE_URL},
     Function.RECORD_EVENTS: {Env.TABLE},
-    Function.PROJECT_PROFILES: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN},
+    Function.PROJECT_PROFILES: LATER | {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN},
     Function.ARCHIVE_EVENTS: {Env.TABLE, Env.ARCHIVE_BUCKET},
-    Function.SEND_NEXT_MESSAGE: set(Env) - {Env.ARCHIVE_BUCKET, Env.SMS_DELIVERY_ROLE_ARN, Env.ERASURES_QUEUE_URL},
+    Function.SEND_NEXT_MESSAGE: SENDING,
+    Function.RUN_AUDIENCE: SENDING | {Env.ARCHIVE_BUCKET},
     Function.RECEIVE_FEEDBACK: {Env.TABLE, Env.EVENTS_QUEUE_URL},
     Function.FOLLOW_LINKS: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.SIGNING_SECRET_ARN, Env.PUBLIC_URL},
-    Function.SERVE_STAFF_API: {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN, Env.ERASURES_QUEUE_URL},
+    Function.SERVE_STAFF_API: LATER | {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN, Env.ERASURES_QUEUE_URL},
     Function.ERASE_CUSTOMERS: {
         Env.TABLE,
         Env.ERASURES_QUEUE_URL,
@@ -25,10 +33,12 @@ TOLD = {
         Env.SIGNING_SECRET_ARN,
     },
     Function.REBUILD_PROFILES: {Env.TABLE, Env.ARCHIVE_BUCKET},
-    Function.CONFIGURE_DEPLOYMENT: {Env.TABLE, Env.SMS_DELIVERY_ROLE_ARN},
+    Function.CONFIGURE_DEPLOYMENT: LATER | {Env.TABLE, Env.SMS_DELIVERY_ROLE_ARN},
+    Function.RUN_ERRANDS: LATER | {Env.TABLE, Env.EVENTS_QUEUE_URL, Env.STATE_MACHINE_ARN},
+    Function.WATCH_RUNS: {Env.TABLE, Env.STATE_MACHINE_ARN},
 }
 STREAM_READERS = (Function.PROJECT_PROFILES, Function.ARCHIVE_EVENTS)
-QUEUE_READERS = (Function.RECORD_EVENTS, Function.RECEIVE_FEEDBACK, Function.ERASE_CUSTOMERS)
+QUEUE_READERS = (Function.RECORD_EVENTS, Function.RECEIVE_FEEDBACK, Function.ERASE_CUSTOMERS, Function.RUN_ERRANDS)
 
 
 @pytest.mark.parametrize("name", Function)
@@ -101,6 +111,7 @@ def test_stream_readers_see_new_events_only_and_give_up_loudly(prod: TemplateRea
         (Function.RECORD_EVENTS, 100, 1),
         (Function.RECEIVE_FEEDBACK, 10, 0),
         (Function.ERASE_CUSTOMERS, 1, 0),
+        (Function.RUN_ERRANDS, 10, 0),
         (Function.PROJECT_PROFILES, 100, 0),
         (Function.ARCHIVE_EVENTS, 1000, 60),
     ],
@@ -154,3 +165,24 @@ def test_every_function_and_the_machine_have_an_alarm(prod: TemplateReader) -> N
     assert watched == {prod.function_id(name) for name in Function}
     (failed,) = [a for a in alarms if a["MetricName"] == "ExecutionsFailed"]
     assert failed["Dimensions"][0]["Value"] == {"Ref": next(iter(prod.of_type("AWS::StepFunctions::StateMachine")))}
+
+
+def test_the_watchdog_is_called_every_hour(prod: TemplateReader) -> None:
+    """One schedule, in the stage's group, calls watch_runs at an exact rate."""
+    schedule = prod.one("AWS::Scheduler::Schedule")
+    assert schedule["ScheduleExpression"] == "rate(1 hour)"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert schedule["GroupName"] == {"Ref": next(iter(prod.of_type("AWS::Scheduler::ScheduleGroup")))}
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [prod.function_id(Function.WATCH_RUNS), "Arn"]}
+
+
+@pytest.mark.parametrize("name", [Function.RUN_ERRANDS, Function.WATCH_RUNS])
+def test_a_call_that_nobody_waits_for_is_not_lost(prod: TemplateReader, name: Function) -> None:
+    """After three attempts the event goes to a watched queue, to which the function may write."""
+    rules = prod.of_type("AWS::Lambda::EventInvokeConfig").values()
+    (rule,) = [one for one in rules if one["FunctionName"] == {"Ref": prod.function_id(name)}]
+    assert rule["MaximumRetryAttempts"] == 2
+    queue_id = rule["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    assert queue_id in _watched_queues(prod)
+    sending = [s["Resource"] for s in prod.statements(name) if s["Action"] == "sqs:SendMessage"]
+    assert any({"Fn::GetAtt": [queue_id, "Arn"]} in (r if isinstance(r, list) else [r]) for r in sending)

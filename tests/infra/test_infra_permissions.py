@@ -16,23 +16,30 @@ WRITE_MANY = {"dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate"}
 ANSWER = {"states:SendTaskSuccess", "states:SendTaskFailure"}
 SEND = {"sqs:SendMessage"}
 
+KEEP_ERRANDS = SEND | {"scheduler:CreateSchedule", "iam:PassRole"}
+PROVIDERS = {"secretsmanager:GetSecretValue", "ses:SendEmail", "sns:Publish", "mobiletargeting:SendMessages"}
+
 ALLOWED = {
     Function.INGEST_EVENTS: {"dynamodb:GetItem"} | SEND,
     Function.RECORD_EVENTS: {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:PartiQLInsert"}
     | CONSUME,
-    Function.PROJECT_PROFILES: READ | WRITE | WRITE_MANY | STREAM | ANSWER | SEND | {"states:StartExecution"},
+    Function.PROJECT_PROFILES: READ | WRITE | WRITE_MANY | STREAM | ANSWER | KEEP_ERRANDS | {"states:StartExecution"},
     Function.ARCHIVE_EVENTS: {"s3:PutObject", "dynamodb:Query"} | STREAM | SEND,
-    Function.SEND_NEXT_MESSAGE: READ
+    Function.SEND_NEXT_MESSAGE: READ | WRITE | ANSWER | SEND | PROVIDERS,
+    Function.RUN_AUDIENCE: READ
     | WRITE
     | ANSWER
     | SEND
-    | {"secretsmanager:GetSecretValue", "ses:SendEmail", "sns:Publish", "mobiletargeting:SendMessages"},
+    | PROVIDERS
+    | {"states:StartExecution", "s3:GetObject", "s3:PutObject", "s3:ListBucket"},
     Function.RECEIVE_FEEDBACK: {"dynamodb:GetItem"} | CONSUME | SEND,
     Function.FOLLOW_LINKS: {"dynamodb:GetItem", "secretsmanager:GetSecretValue"} | SEND,
     Function.SERVE_STAFF_API: READ
-    | SEND
+    | KEEP_ERRANDS
+    | {"dynamodb:Scan"}
     | ANSWER
     | {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem", "dynamodb:BatchWriteItem"}
+    | {"dynamodb:DeleteItem"}
     | {"dynamodb:PartiQLInsert", "states:StartExecution"},
     Function.ERASE_CUSTOMERS: READ
     | ANSWER
@@ -49,8 +56,20 @@ ALLOWED = {
         "dynamodb:Query",
         "dynamodb:UpdateItem",
         "sns:SetSMSAttributes",
-        "iam:PassRole",
-    },
+    }
+    | KEEP_ERRANDS,
+    Function.RUN_ERRANDS: READ
+    | WRITE
+    | WRITE_MANY
+    | ANSWER
+    | CONSUME
+    | KEEP_ERRANDS
+    | {"dynamodb:Scan", "states:StartExecution"},
+    Function.WATCH_RUNS: READ
+    | ANSWER
+    | SEND
+    | {"dynamodb:PutItem", "dynamodb:Scan", "states:StartExecution", "states:DescribeExecution"}
+    | {"lambda:InvokeFunction"},
 }
 
 
@@ -84,11 +103,14 @@ def test_nobody_uses_managed_policies(prod: TemplateReader) -> None:
 
 @pytest.mark.parametrize("name", [Function.INGEST_EVENTS, Function.CONFIGURE_DEPLOYMENT])
 def test_who_handles_configuration_sees_no_customer(prod: TemplateReader, name: Function) -> None:
-    """Access to the table is limited to the configuration's partition."""
+    """Access to the table is limited to the configuration's partition, and to writing down errands."""
     table = [s for s in prod.statements(name) if any(a.startswith("dynamodb:") for a in listed(s["Action"]))]
     assert table
     for statement in table:
-        assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CONFIG"]}}
+        if statement["Action"] == "dynamodb:PutItem":
+            assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["DUE#*"]}}
+        else:
+            assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["CONFIG"]}}
 
 
 def test_who_archives_sees_orders_to_erase_and_nothing_else(prod: TemplateReader) -> None:
@@ -135,14 +157,61 @@ def test_mail_leaves_only_from_the_configured_address(prod: TemplateReader) -> N
         assert name in text
 
 
-def test_only_sns_may_be_given_the_delivery_role(prod: TemplateReader) -> None:
-    """PassRole names one role and one service."""
-    statement = _statement(prod, Function.CONFIGURE_DEPLOYMENT, "iam:PassRole")
-    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sns.amazonaws.com"}}
-    assert (
-        statement["Resource"]
-        == prod.function(Function.CONFIGURE_DEPLOYMENT)["Environment"]["Variables"][Env.SMS_DELIVERY_ROLE_ARN.value]
-    )
+KEEPERS = (
+    Function.PROJECT_PROFILES,
+    Function.SERVE_STAFF_API,
+    Function.CONFIGURE_DEPLOYMENT,
+    Function.RUN_ERRANDS,
+)
+
+
+@pytest.mark.parametrize("name", KEEPERS)
+def test_a_role_is_handed_to_the_one_service_that_needs_it(prod: TemplateReader, name: Function) -> None:
+    """PassRole names one role and one service: SNS for delivery reports, EventBridge Scheduler for schedules."""
+    variables = prod.function(name)["Environment"]["Variables"]
+    roles = {"sns": Env.SMS_DELIVERY_ROLE_ARN, "scheduler": Env.ERRANDS_SCHEDULE_ROLE_ARN}
+    handed = [s for s in prod.statements(name) if s["Action"] == "iam:PassRole"]
+    assert {s["Condition"]["StringEquals"]["iam:PassedToService"]: s["Resource"] for s in handed} == {
+        f"{service}.amazonaws.com": variables[role.value] for service, role in roles.items() if role.value in variables
+    }
+
+
+@pytest.mark.parametrize("name", KEEPERS)
+def test_schedules_are_made_in_the_stages_own_group_only(prod: TemplateReader, name: Function) -> None:
+    """Whoever keeps errands may make schedules in one group, which goes with the stack."""
+    (group,) = prod.of_type("AWS::Scheduler::ScheduleGroup").values()
+    statement = _statement(prod, name, "scheduler:CreateSchedule")
+    assert str(statement["Resource"]).endswith(f"':schedule/{group['Name']}/*']]}}")
+    assert group["Name"] == "omnicascade-prod"
+
+
+def test_schedules_call_the_functions_made_for_it_and_no_other(prod: TemplateReader) -> None:
+    """The scheduler's role may invoke two functions, and only a schedule of the stage's group may take it on."""
+    (schedule,) = prod.of_type("AWS::Scheduler::Schedule").values()
+    role = prod.of_type("AWS::IAM::Role")[schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]]
+    (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    called = [str(arn).rpartition("function:")[2].removesuffix("']]}") for arn in statement["Resource"]]
+    assert called == ["omnicascade-prod-run_errands", "omnicascade-prod-watch_runs"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert str(trust["Condition"]["StringEquals"]["aws:SourceArn"]).endswith(":schedule-group/omnicascade-prod']]}")
+
+
+def test_audiences_are_kept_under_a_prefix_of_their_own(prod: TemplateReader) -> None:
+    """The function and the machine reach lists of customers, and no event of the archive."""
+    for statements in (prod.statements(Function.RUN_AUDIENCE), prod.machine_statements("journeys")):
+        objects = [s for s in statements if {"s3:GetObject", "s3:PutObject"} & {*listed(s["Action"])}]
+        assert objects
+        assert all(str(s["Resource"]).endswith("'/audiences/*']]}") for s in objects)
+        (listing,) = [s for s in statements if s["Action"] == "s3:ListBucket"]
+        assert listing["Condition"] == {"StringLike": {"s3:prefix": ["audiences/*"]}}
+
+
+def test_the_watchdog_walks_the_index_and_reads_no_customer_by_it(prod: TemplateReader) -> None:
+    """Scans go through the index of live runs, never through the table."""
+    statement = _statement(prod, Function.WATCH_RUNS, "dynamodb:Scan")
+    assert str(statement["Resource"]).endswith("'/index/live']]}")
 
 
 def test_the_archive_can_only_be_added_to(prod: TemplateReader) -> None:

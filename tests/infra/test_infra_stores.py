@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from omnicascade.adapters.event_archive import age_tag
-from omnicascade.contracts import TIMELINE_INDEX, Function
+from omnicascade.contracts import LIVE_INDEX, TIMELINE_INDEX, Function
 from tests.infra.template_reader import TemplateReader
 
 
@@ -22,6 +22,17 @@ def test_the_table_has_the_keys_and_the_timeline_that_the_code_expects(prod: Tem
     ]
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["name", "rx"]}
     assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
+
+
+def test_the_index_of_live_runs_holds_their_keys_and_due_moments(prod: TemplateReader) -> None:
+    """Its keys are attributes of live runs only, and a walk tells which of them are late."""
+    (index,) = prod.one("AWS::DynamoDB::Table")["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == LIVE_INDEX
+    assert index["KeySchema"] == [
+        {"AttributeName": "lp", "KeyType": "HASH"},
+        {"AttributeName": "lk", "KeyType": "RANGE"},
+    ]
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["due"]}
 
 
 def test_the_table_costs_nothing_idle_and_tells_of_its_changes(prod: TemplateReader) -> None:
@@ -65,6 +76,7 @@ def test_the_archive_is_private_and_ages_out(prod: TemplateReader) -> None:
     lifecycles = {rule["Prefix"]: rule for rule in rules if "TagFilters" not in rule}
     assert {prefix: rule["ExpirationInDays"] for prefix, rule in lifecycles.items()} == {
         "archive/": 400,
+        "audiences/": 372,
         "erasures/": 36,
         "rebuilds/": 30,
     }

@@ -15,7 +15,7 @@ from omnicascade.domain.errors import UnavailableError
 if TYPE_CHECKING:
     from types_boto3_stepfunctions.client import SFNClient
 
-_MOVED_ON: Final = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+MOVED_ON: Final = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 """The task that the token belongs to is over: the run's state says what is true, so there is nothing to do."""
 
 _MAX_CAUSE: Final = 32_768
@@ -62,7 +62,7 @@ class StepFunctionsTimer:
         try:
             operation(**request)
         except ClientError as error:
-            if code_of(error) not in _MOVED_ON:
+            if code_of(error) not in MOVED_ON:
                 raise UnavailableError(f"Step Functions did not take an answer: {error}") from error
         except BotoCoreError as error:
             raise UnavailableError(f"Step Functions cannot be reached: {error}") from error

@@ -1,0 +1,1 @@
+"""Stalled journey runs are found and set going again, every hour."""
