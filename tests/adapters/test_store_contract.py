@@ -542,6 +542,10 @@ def test_the_same_definition_is_the_same_version(stores: Stores) -> None:
     assert stores.journeys.journey("one", 2) == second
     assert stores.journeys.journey("one") == replace(first, version=3)
     assert stores.journeys.definition("one") == {"name": "one", "steps": [{"push": {"template": "cart"}}]}
+    earlier = stores.journeys.definition("one", 2)
+    assert earlier is not None
+    assert earlier["title"] == "Better"
+    assert stores.journeys.definition("one", 4) is None
 
 
 def test_the_listing_is_the_current_version_of_each(stores: Stores) -> None:

@@ -85,9 +85,10 @@ class DynamoConfigurationStore:
             self._journeys[name, version] = journeys.from_json(_state(item)["journey"])
         return self._journeys[name, version]
 
-    def definition(self, name: str) -> Mapping[str, Any] | None:
+    def definition(self, name: str, version: int | None = None) -> Mapping[str, Any] | None:
         """See `JourneyStore.definition`."""
-        version = next((line.version for line in self.listing() if line.name == name), None)
+        if version is None:
+            version = next((line.version for line in self.listing() if line.name == name), None)
         item = self._table.get(keys.CONFIG, keys.journey_key(name, version)) if version else None
         return _state(item)["definition"] if item else None
 

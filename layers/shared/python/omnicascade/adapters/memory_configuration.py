@@ -51,10 +51,10 @@ class MemoryConfigurationStore:
             return versions[-1] if versions else None
         return next((journey for journey in versions if journey.version == version), None)
 
-    def definition(self, name: str) -> Mapping[str, Any] | None:
+    def definition(self, name: str, version: int | None = None) -> Mapping[str, Any] | None:
         """See `JourneyStore.definition`."""
-        versions = self._versions.get(name)
-        return versions[-1][1] if versions else None
+        stored = {journey.version: definition for journey, definition in self._versions.get(name, ())}
+        return stored.get(max(stored, default=0) if version is None else version)
 
     def put_journey(self, journey: Journey, definition: Mapping[str, Any]) -> Journey:
         """See `JourneyStore.put_journey`."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from omnicascade.domain.documents import read_document
-from omnicascade.domain.errors import NotFoundError, Problem, UnacceptableError
+from omnicascade.domain.errors import MalformedBodyError, NotFoundError, Problem, UnacceptableError
 from omnicascade.domain.journeys.definition import load_definition
 from omnicascade.domain.journeys.definition_schema import json_schema
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.segments import JOURNEY_PREFIX
 from omnicascade.domain.template_definition import load_template
 from omnicascade.domain.templates import Template, to_json
 from omnicascade.usecases.store_ports import JourneyStore
@@ -31,19 +33,35 @@ class TemplateShelf(Protocol):
         ...
 
 
+def _nobody(_journey: Journey) -> None:
+    """Nobody keeps segments."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where marketers keep journeys and templates. `check` refuses a template whose Liquid does not parse."""
+    """Where marketers keep journeys and templates.
+
+    Attributes:
+        check: refuses a template whose Liquid does not parse.
+        follow: keeps the nameless segment of a journey that was stored (`entry: {when: …}`), see `SegmentBench.follow`.
+    """
 
     journeys: JourneyStore
     templates: TemplateShelf
     check: Callable[[Template], None]
+    follow: Callable[[Journey], None] = _nobody
 
     def list_journeys(self) -> dict[str, Any]:
         """Every journey's current version."""
         return {
             "journeys": [
-                {"name": line.name, "version": line.version, "title": line.title, "active": line.active}
+                {
+                    "name": line.name,
+                    "version": line.version,
+                    "title": line.title,
+                    "active": line.active,
+                    "paused": line.paused,
+                }
                 for line in self.journeys.listing()
             ]
         }
@@ -52,15 +70,19 @@ class Workshop:
         """JSON Schema of a definition."""
         return json_schema()
 
-    def show_journey(self, name: str) -> dict[str, Any]:
-        """The current definition as it was put.
+    def show_journey(self, name: str, version: str | None = None) -> dict[str, Any]:
+        """A definition as it was put: the current one, or that of a version.
 
         Raises:
-            NotFoundError: no such journey.
+            MalformedBodyError: the version is no number.
+            NotFoundError: no such journey or version.
         """
-        definition, journey = self.journeys.definition(name), self.journeys.journey(name)
+        if version is not None and not (version.isascii() and version.isdigit() and len(version) < 10):
+            raise MalformedBodyError("`version` must be a number", code="bad_version", path="version")
+        number = int(version) if version is not None else None
+        definition, journey = self.journeys.definition(name, number), self.journeys.journey(name, number)
         if definition is None or journey is None:
-            raise NotFoundError(f"there is no journey {name}")
+            raise NotFoundError(f"there is no journey {name}" + (f" of version {number}" if number is not None else ""))
         return {"name": name, "version": journey.version, "active": journey.active, "definition": definition}
 
     def put_journey(self, name: str, text: str) -> dict[str, Any]:
@@ -74,11 +96,19 @@ class Workshop:
     def store_journey(self, name: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Store a definition that was read already; see `put_journey`."""
         named = {"name": name, **document}
-        journey = load_definition(named, templates=self._template_names())
+        deployment = self.journeys.deployment()
+        journey = load_definition(
+            named,
+            templates=self._template_names(),
+            segments=[segment for segment in deployment.segments if not segment.startswith(JOURNEY_PREFIX)],
+            hosts=deployment.webhook_hosts,
+            currency=deployment.default_currency,
+        )
         if journey.name != name:
             message = f"the definition is of {journey.name}; put it to /v1/journeys/{journey.name}"
             raise UnacceptableError(message, problems=[Problem("name", "wrong_name", message)])
         stored = self.journeys.put_journey(journey, named)
+        self.follow(stored)
         return {"name": stored.name, "version": stored.version, "active": stored.active}
 
     def _template_names(self) -> Collection[str]:

@@ -75,7 +75,9 @@ _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "PUT /v1/profiles/{id}/consent": lambda desk, r: desk.profiles.put_consent(r),
     "GET /v1/journeys": lambda desk, _request: Answer(200, desk.workshop.list_journeys()),
     "GET /v1/journeys/schema": lambda desk, _request: Answer(200, desk.workshop.schema()),
-    "GET /v1/journeys/{name}": lambda desk, r: Answer(200, desk.workshop.show_journey(r.path["name"])),
+    "GET /v1/journeys/{name}": lambda desk, r: Answer(
+        200, desk.workshop.show_journey(r.path["name"], r.query.get("version"))
+    ),
     "PUT /v1/journeys/{name}": lambda desk, r: Answer(200, desk.workshop.put_journey(r.path["name"], r.body)),
     "POST /v1/journeys/{name}/runs": StaffDesk.start_runs,
     "GET /v1/journeys/{name}/runs": lambda desk, r: Answer(

@@ -380,8 +380,8 @@ class JourneyStore(Protocol):
         """A version of a journey, or the current one."""
         ...
 
-    def definition(self, name: str) -> Mapping[str, Any] | None:
-        """The current definition as it was put."""
+    def definition(self, name: str, version: int | None = None) -> Mapping[str, Any] | None:
+        """The definition of a version, or the current one, as it was put."""
         ...
 
     def put_journey(self, journey: Journey, definition: Mapping[str, Any]) -> Journey:
