@@ -4,13 +4,13 @@ Exists so that the timer (`timer.py`), the provider's answer (`outcomes.py`) and
 same way.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from omnicascade.domain.errors import ConflictError
 from omnicascade.domain.journeys.journey import ConditionRule, Journey
 from omnicascade.domain.journeys.program import Cascade, CascadeChannel, End, Instruction, Jump, SendMessage, WaitFor
 from omnicascade.domain.journeys.run import Decision, LedgerEntry, Run, RunOutcome
+from omnicascade.domain.replacing import replace
 
 
 def require_pinned(journey: Journey, run: Run) -> None:

@@ -1,6 +1,5 @@
 """The provider's answer: what a run makes of a message that was sent, refused, withdrawn, or may have been sent."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -18,6 +17,7 @@ from omnicascade.domain.journeys.moves import (
 )
 from omnicascade.domain.journeys.program import Webhook
 from omnicascade.domain.journeys.run import Run, SendOutcome
+from omnicascade.domain.replacing import replace
 
 _SUCCESSORS: Final[dict[SendOutcome, frozenset[SendOutcome]]] = {
     "claimed": frozenset({"sent", "failed", "unknown", "withdrawn"}),

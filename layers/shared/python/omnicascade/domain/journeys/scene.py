@@ -4,7 +4,7 @@ Exists so that the timer, the watch over conditions and the rules of sending jud
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -14,6 +14,7 @@ from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.profile import Profile, TraitSource
+from omnicascade.domain.replacing import replace
 
 SAID_FOR: Final = timedelta(hours=1)
 """How long a run remembers what its own updates said; by then the profile has it, or the road is down."""

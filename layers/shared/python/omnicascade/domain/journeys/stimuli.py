@@ -4,7 +4,7 @@ Feedback marks messages, an answer leaves the cascade, the goal converts, an exi
 restarts the delay. Each part is idempotent, so the same event may be applied any number of times.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from omnicascade.domain.deployment import Channel, Deployment
@@ -24,6 +24,7 @@ from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import DEFAULT_ANSWERS, Cascade
 from omnicascade.domain.journeys.rules import concerns, key_of, late
 from omnicascade.domain.journeys.run import LedgerEntry, Run
+from omnicascade.domain.replacing import replace
 
 
 def apply(

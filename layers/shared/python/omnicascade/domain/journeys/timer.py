@@ -1,6 +1,6 @@
 """The timer's stimulus: what a run does when its moment has come, up to the next message, the next wait or its end."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,6 +28,7 @@ from omnicascade.domain.journeys.quiet import quiet
 from omnicascade.domain.journeys.run import LedgerEntry, OpenCascade, Run
 from omnicascade.domain.journeys.scene import step_states
 from omnicascade.domain.reach import permission, reach
+from omnicascade.domain.replacing import replace
 
 ROOM_S: Final = 60
 """Seconds foreseen for a stop that ends the run: room for the call itself."""
