@@ -136,6 +136,25 @@ def _of_value(draw: st.DrawFn, subject: str) -> dict[str, Any]:
     return {**written, operator: operand}
 
 
+def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    parts = st.tuples(st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=3)).map(_combined)
+    return parts | inner.map(negated)
+
+
+def _combined(drawn: tuple[str, list[Any]]) -> dict[str, Any]:
+    word, parts = drawn
+    return {word: parts}
+
+
+def negated(part: Any) -> dict[str, Any]:
+    """The opposite of a condition as written."""
+    return {"not": part}
+
+
+EVENT_CONDITIONS: st.SearchStrategy[Any] = st.recursive(_of_value("event"), _nested, max_leaves=3)
+"""Conditions that look at an event alone."""
+
+
 @st.composite
 def _of_did(draw: st.DrawFn) -> dict[str, Any]:
     operators = st.sampled_from(["gte", "gt", "lte", "lt", "is", "is_not"])
@@ -145,7 +164,7 @@ def _of_did(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 4)):
         written["within"] = draw(_LENGTHS)
     if draw(st.booleans()):
-        written["where"] = draw(_of_value("event") | _of_value("event").map(negated))
+        written["where"] = draw(EVENT_CONDITIONS)
     if draw(st.integers(0, 4)) == 0:
         written["since_start"] = True
     if draw(st.integers(0, 4)) == 0:
@@ -162,21 +181,6 @@ def _of_now(draw: st.DrawFn) -> dict[str, Any]:
         days = st.lists(st.sampled_from(["mon", "tue", "wed", "sat", "sun"]), min_size=1, max_size=4, unique=True)
         written["days"] = draw(days)
     return written
-
-
-def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    parts = st.tuples(st.sampled_from(["all", "any"]), st.lists(inner, min_size=1, max_size=3)).map(_combined)
-    return parts | inner.map(negated)
-
-
-def _combined(drawn: tuple[str, list[Any]]) -> dict[str, Any]:
-    word, parts = drawn
-    return {word: parts}
-
-
-def negated(part: Any) -> dict[str, Any]:
-    """The opposite of a condition as written."""
-    return {"not": part}
 
 
 def _lasting(length: str) -> dict[str, Any]:

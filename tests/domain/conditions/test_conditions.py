@@ -62,6 +62,11 @@ from tests.domain.journeys.journey_builders import customer
         (5, "contains", 5, False),
         ("SKU-12", "matches", "^SKU-[0-9]+$", True),
         (12, "matches", "12", False),
+        ("see SKU-12 here", "matches", ".*SKU-[0-9]+.*", True),
+        ("a.b@example.com", "matches", r"^[a-z.]+@[a-z*?]+\.(com|org)$", True),
+        ("x...", "matches", r"^x\.*$", True),
+        ("xy", "matches", r"x\.*$", False),
+        ("Foo", "matches", "(?i)foo", True),
         ("x", "exists", True, True),
         (None, "exists", True, False),
         (None, "exists", False, True),
@@ -134,6 +139,10 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"trait": "a", "gt": "soon"}, "gt", "operand"),
     ({"trait": "a", "matches": "("}, "matches", "operand"),
     ({"trait": "a", "matches": "(a+)+$"}, "matches", "operand"),
+    ({"trait": "a", "matches": "a*a*b"}, "matches", "operand"),
+    ({"trait": "a", "matches": "^a*a*a*b"}, "matches", "operand"),
+    ({"trait": "a", "matches": "a?a?a?a?a?aaaaa"}, "matches", "operand"),
+    ({"trait": "a", "matches": "^(a|b)(a|b)(a|b)(a|b)(a|b)$"}, "matches", "operand"),
     ({"trait": "a", "exists": "yes"}, "exists", "operand"),
     ({"consent": "email", "is": "granted"}, "consent", "consent"),
     ({"consent": "fax/news", "is": "granted"}, "consent", "unknown_name"),
@@ -288,7 +297,7 @@ def test_segments_that_ask_for_each_other_are_answered() -> None:
 def test_no_customer_and_no_event_makes_a_condition_raise(source: Any, said: Any, told: Any, body: Any) -> None:
     """Whatever traits, events and histories hold, a condition is true or false, with a reason."""
     history = past(call("A", NOW, a=told), call("identify", NOW, traits=told), call("B", NOW, properties=body))
-    event = body if isinstance(body, dict) else {"a": body}
+    event: dict[str, Any] = {"a": body, "properties": body}
     held, reason = answer(source, profile=person({"a": said, "timezone": told}), event=event, history=history, key="1")
     assert isinstance(held, bool)
     assert reason

@@ -9,9 +9,12 @@ from hypothesis import given, settings
 
 from omnicascade.domain.conditions.facts import Facts
 from omnicascade.domain.conditions.judging import judge
+from omnicascade.domain.conditions.past import fits
 from tests.domain.conditions.condition_builders import (
     CONDITIONS,
     DAY,
+    EVENT_CONDITIONS,
+    JSON,
     NOW,
     answer,
     call,
@@ -92,6 +95,14 @@ def test_where_looks_at_each_event_alone() -> None:
         call(_ORDERED, NOW),
     )
     assert holds(source, history=history, event={"properties": {"total": 60}})
+
+
+@settings(deadline=None)
+@given(EVENT_CONDITIONS, JSON)
+def test_where_says_what_the_judge_says(source: Any, body: Any) -> None:
+    """The quick way through an event's values gives the judge's answer."""
+    where, said = read(source), {"a": body}
+    assert fits(where, said) is judge(where, Facts(event=said))[0]
 
 
 def test_since_the_start_only_what_this_run_saw_counts() -> None:

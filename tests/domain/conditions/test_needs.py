@@ -21,22 +21,22 @@ _SEGMENTS = with_segments(
 ).segments
 
 
-@pytest.mark.parametrize(
-    ("source", "names", "days"),
-    [
-        ({"trait": "plan", "is": "paid"}, set(), 0),
-        ({"did": "A", "within": "30d"}, {"A"}, 30),
-        ({"did": "A"}, {"A"}, None),
-        ({"did": "A", "since_start": True}, {"A"}, None),
-        ({"trait": "plan", "is": "paid", "for": "7d"}, {"identify"}, None),
-        ({"any": [{"did": "A", "within": "2d"}, {"not": {"did": "B", "within": "5d"}}]}, {"A", "B"}, 5),
-        ({"all": [{"did": "A", "within": "2d"}, {"did": "B"}]}, {"A", "B"}, None),
-        ({"segment": "old"}, {"Order Completed"}, 90),
-        ({"segment": "nobody"}, set(), 0),
-        ({"segment": "a"}, set(), 0),
-        ({"now": "09:00-18:00"}, set(), 0),
-    ],
-)
+_NEEDS: list[tuple[Any, set[str], int | None]] = [
+    ({"trait": "plan", "is": "paid"}, set(), 0),
+    ({"did": "A", "within": "30d"}, {"A"}, 30),
+    ({"did": "A"}, {"A"}, None),
+    ({"did": "A", "since_start": True}, {"A"}, None),
+    ({"trait": "plan", "is": "paid", "for": "7d"}, {"identify"}, None),
+    ({"any": [{"did": "A", "within": "2d"}, {"not": {"did": "B", "within": "5d"}}]}, {"A", "B"}, 5),
+    ({"all": [{"did": "A", "within": "2d"}, {"did": "B"}]}, {"A", "B"}, None),
+    ({"segment": "old"}, {"Order Completed"}, 90),
+    ({"segment": "nobody"}, set(), 0),
+    ({"segment": "a"}, set(), 0),
+    ({"now": "09:00-18:00"}, set(), 0),
+]
+
+
+@pytest.mark.parametrize(("source", "names", "days"), _NEEDS)
 def test_events_are_asked_for_by_name_and_as_far_back_as_needed(source: Any, names: set[str], days: int | None) -> None:
     """The longest window counts; what has none asks for everything."""
     back = None if days is None else timedelta(days=days)

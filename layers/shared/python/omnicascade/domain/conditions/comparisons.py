@@ -17,11 +17,23 @@ LONGEST_SUBJECT: Final = 1_000
 _EXPLOSIVE: Final = re.compile(r"\)[*+{]|\\[1-9]|\(\?P=")
 """Repeated groups and back references: the patterns whose cost can grow exponentially."""
 
+_ATOMS: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_REPEATS: Final = re.compile(r"[*+][?+]?|\{\d*,\d*\}[?+]?")
+_OPTIONS: Final = re.compile(r"(?<!\()\?")
+
+MOST_REPEATS: Final = 2
+MOST_OPTIONS: Final = 4
+"""Each repetition multiplies the ways of matching by the length of the value, and so does searching for the beginning;
+each option (`?`, a group of alternatives) at least doubles them. Authors are trusted, but not to foresee what strangers
+send: measured for the worst value, `^a*a*b` takes 5 ms and `^a?a?a?a?a*a*b` 80 ms."""
+
 type Operator = Callable[[object, object], tuple[bool, str]]
 
 
 def same(left: object, right: object) -> bool:
     """Whether two JSON values are equal and of one type: `same(7, 7.0)`, but not `same(1, "1")` or `same(1, True)`."""
+    if type(left) is str:  # nearly always
+        return left == right
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, int | float | Decimal) and isinstance(right, int | float | Decimal):
@@ -113,7 +125,12 @@ def _matches(value: object, operand: object) -> tuple[bool, str]:
 
 @lru_cache(maxsize=256)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
+    return re.compile(_bare(text))
+
+
+def _bare(text: str) -> str:
+    """Without the `.*` at the ends, which change nothing, because a pattern is searched for, and cost much."""
+    return (text if text.endswith("\\.*") else text.removesuffix(".*")).removeprefix(".*")
 
 
 def _exists(value: object, operand: object) -> tuple[bool, str]:
@@ -158,6 +175,14 @@ def _pattern_problem(operand: object) -> str | None:
         return f"matches needs a regular expression of 1 to {LONGEST_PATTERN} characters"
     if _EXPLOSIVE.search(operand):
         return "matches takes no repeated groups and no back references, because their cost has no bound"
+    plain = _ATOMS.sub("x", _bare(operand))
+    repeats, options = len(_REPEATS.findall(plain)), len(_OPTIONS.findall(_REPEATS.sub("", plain)))
+    options += plain.count("(") if "|" in plain else 0
+    if repeats + (not plain.startswith("^")) > MOST_REPEATS or options > MOST_OPTIONS:
+        return (
+            f"matches takes {MOST_REPEATS} repetitions at most in a pattern that begins with ^, {MOST_REPEATS - 1} in "
+            f"another, and {MOST_OPTIONS} options, because more could be made slow by a hostile value"
+        )
     try:
         _pattern(operand)
     except (re.error, OverflowError) as error:
@@ -181,9 +206,12 @@ def key_text(value: object) -> str | None:
 
 def show(value: object) -> str:
     """A value as it appears in reasons: short, and text in quotes."""
-    if value is None:
+    if type(value) is str:
+        text = repr(value)
+    elif value is None:
         return "not known"
-    text = str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, str) else str(value)
+    else:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -31,6 +31,9 @@ WITHOUT_OPERATOR: Final = ("did", "now")
 OPERATOR_MAY_LACK: Final = ("reachable", "segment")
 """Left out, they mean `is: true`."""
 
+COMPUTED: Final = "computed."
+"""Leads to a computed trait, as a customer's profile shows them."""
+
 STEP_STATES: Final = ("sent", "skipped", "delivered", "opened", "clicked", "answered", "failed")
 CONSENT_STATES: Final = ("granted", "denied")
 YES_NO: Final = (True, False)

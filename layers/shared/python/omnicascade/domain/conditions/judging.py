@@ -34,7 +34,7 @@ def _judge(condition: Condition, facts: Facts, seen: _Seen) -> _Judged:
             holds, reason = _judge(part, facts, seen)
             return not holds, f"not: {reason}"
         case Did():
-            return how_often(condition, facts, judge)
+            return how_often(condition, facts)
         case LocalTime():
             return _local_time(condition, facts)
 

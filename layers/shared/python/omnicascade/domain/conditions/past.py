@@ -5,25 +5,20 @@ Exists because two ask for it: the judge for an answer now, and `turning` for th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from omnicascade.domain.conditions.comparisons import OPERATORS, key_text, show
-from omnicascade.domain.conditions.grammar import COUNT_OPERATORS
+from omnicascade.domain.conditions.condition import All, AnyOf, Condition, Did, Not, Test
+from omnicascade.domain.conditions.grammar import COMPUTED, COUNT_OPERATORS
 from omnicascade.domain.durations import spell
 from omnicascade.domain.event import Event, at_path
 from omnicascade.domain.json_text import mapping
 
 if TYPE_CHECKING:
-    from omnicascade.domain.conditions.condition import Condition, Did, Test
     from omnicascade.domain.conditions.facts import Facts
     from omnicascade.domain.profile import Profile
-
-COMPUTED: Final = "computed"
-
-type Judge = Callable[[Condition, Facts], tuple[bool, str]]
 
 
 def happened(event: Event) -> datetime:
@@ -31,13 +26,30 @@ def happened(event: Event) -> datetime:
     return min(event.timestamp, event.received_at)
 
 
-def matching(did: Did, facts: Facts, judge: Judge) -> list[datetime]:
+def fits(where: Condition, body: Mapping[str, Any]) -> bool:
+    """Whether a condition holds for an event alone: nothing but the event's own values is looked at.
+
+    Without reasons, because it is asked of each event of a history; `judge` says the same.
+    """
+    match where:
+        case Test("event", path):
+            return OPERATORS[where.operator](at_path(body, path), where.operand)[0]
+        case All(parts):
+            return all(fits(part, body) for part in parts)
+        case AnyOf(parts):
+            return any(fits(part, body) for part in parts)
+        case Not(part):
+            return not fits(part, body)
+        case _:
+            return False
+
+
+def matching(did: Did, facts: Facts) -> list[datetime]:
     """When the events happened that count for a test if time is left aside (`within`), in no order.
 
     Args:
         did: whose event, `where`, `since_start` and `match` are asked; nothing counts since a start that is not known.
         facts: the customer's history, the start and the key of their run.
-        judge: answers `where` (given by the caller, who is the judge).
     """
     since, key = facts.started_at, facts.key if did.match is not None else None
     if did.since_start and since is None:
@@ -48,7 +60,7 @@ def matching(did: Did, facts: Facts, judge: Judge) -> list[datetime]:
             continue
         if key is not None and key_text(at_path(event.body, did.match or "")) != key:
             continue
-        if did.where is None or judge(did.where, replace(facts, event=event.body))[0]:
+        if did.where is None or fits(did.where, event.body):
             moments.append(happened(event))
     return moments
 
@@ -58,13 +70,13 @@ def compares(did: Did, count: int) -> bool:
     return OPERATORS[did.operator](count, did.operand)[0]
 
 
-def how_often(did: Did, facts: Facts, judge: Judge) -> tuple[bool, str]:
+def how_often(did: Did, facts: Facts) -> tuple[bool, str]:
     """Whether the customer did something as often as asked, and how often they did."""
     if did.since_start and facts.started_at is None:
         return False, f"{did.event} since the run began: there is no run"
     if did.within is not None and facts.now is None:
         return False, f"{did.event} within {spell(did.within)}: the time is not known"
-    moments = matching(did, facts, judge)
+    moments = matching(did, facts)
     if did.within is not None and facts.now is not None:
         first = facts.now - did.within
         moments = [moment for moment in moments if moment > first]
@@ -92,9 +104,8 @@ def _listed(operand: object) -> str:
 
 def value_of(profile: Profile, path: str) -> object:
     """A trait by its dotted path; `computed.x` is the computed trait x, and so is `x` where no trait has this name."""
-    name, _, rest = path.partition(".")
-    if name == COMPUTED and rest:
-        value = at_path(profile.computed, rest)
+    if path.startswith(COMPUTED):
+        value = at_path(profile.computed, path.removeprefix(COMPUTED))
         if value is not None:
             return value
     value = at_path(profile.traits, path)

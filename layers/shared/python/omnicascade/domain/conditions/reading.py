@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from omnicascade.domain.conditions.comparisons import OPERATORS, operand_problem
 from omnicascade.domain.conditions.condition import All, AnyOf, Condition, Did, LocalTime, Not, Test
 from omnicascade.domain.conditions.grammar import (
     CHOICES,
     COMBINATORS,
+    COMPUTED,
     DEEPEST,
     EVENT_SUBJECTS,
     MEMBERSHIP,
@@ -30,8 +31,6 @@ from omnicascade.domain.deployment import Channel
 from omnicascade.domain.errors import Problem
 
 __all__ = ["SUBJECTS", "nearest", "read_condition"]
-
-COMPUTED_PREFIX: Final = "computed."
 
 
 def read_condition(
@@ -151,7 +150,7 @@ class _Reader:
         if len(operators) != 1:
             return self._problem(path, "condition", f"expected exactly one operator of {', '.join(OPERATORS)}")
         length = self._part("for", "duration", read_length, entries, path, None)
-        if "for" in entries and argument.startswith(COMPUTED_PREFIX):
+        if "for" in entries and argument.startswith(COMPUTED):
             return self._problem(_join(path, "for"), "misplaced", "'for' asks of traits that were said, not computed")
         return self._checked(Test(subject, argument, operators[0], entries[operators[0]], length), path)
 

@@ -104,7 +104,7 @@ def _did(did: Did, facts: Facts, now: datetime) -> _Steps:
     """Events leave the window one by one; the answer flips where their number does it no more, or does it again."""
     if did.within is None or (did.since_start and facts.started_at is None):
         return _Steps(judge(did, facts)[0], iter(()))
-    leaving = sorted(moment + did.within for moment in matching(did, facts, judge) if moment > now - did.within)
+    leaving = sorted(moment + did.within for moment in matching(did, facts) if moment > now - did.within)
     return _Steps(compares(did, len(leaving)), _fewer(did, leaving))
 
 
