@@ -232,7 +232,7 @@ class Lane:
         journeys = MemoryConfigurationStore(Deployment())
         machine = Machine(lambda: NOON)
         runs = MemoryRunStore(MemoryCustomerStore())
-        self._desk = JourneyDesk(self.customers, runs, journeys, machine, [], Deployment())
+        self._desk = JourneyDesk(self.customers, runs, journeys, machine, [], Deployment(), self.events)
 
     def record(self, *events: Event) -> None:
         self.events.add_all(events)

@@ -113,7 +113,7 @@ def profiles_of(calls: Sequence[dict[str, Any]], delivery: Delivery) -> Outcome:
     events, customers = MemoryEventStore(), MemoryCustomerStore()
     configuration = MemoryConfigurationStore()
     runs, deployment = MemoryRunStore(customers), Deployment()
-    desk = JourneyDesk(customers, runs, configuration, _NoTimer(), (), deployment)
+    desk = JourneyDesk(customers, runs, configuration, _NoTimer(), (), deployment, events)
     for batch in in_batches(ordered, delivery.batch):
         record_events(Envelope("web", RECEIVED, batch), events)
     before: Sequence[Any] = ()

@@ -25,6 +25,7 @@ class Execution:
     """One run's execution.
 
     Attributes:
+        entered: when its task's state was entered last.
         at: when it goes on by itself: its task's time-out, or the next attempt after an error.
         calls: whether its task is to be called at that moment, or times out.
         transitions: what would be billed: states entered, and retries.
@@ -34,6 +35,7 @@ class Execution:
     input: dict[str, Any]
     started: datetime
     at: datetime
+    entered: datetime
     calls: bool = True
     token: str = ""
     retries: int = 0
@@ -54,7 +56,7 @@ class Machine:
     def start(self, run_id: str, task: Mapping[str, Any]) -> str:
         """A name is used once."""
         now = self._clock()
-        self.executions.setdefault(run_id, Execution(run_id, dict(task), now, now))
+        self.executions.setdefault(run_id, Execution(run_id, dict(task), now, now, now))
         return f"arn:{run_id}"
 
     def wake(self, token: str, waits: Sequence[int]) -> None:
@@ -108,7 +110,9 @@ class Machine:
         execution.token = f"token-{next(self._tokens)}"
         execution.at, execution.calls = self._clock() + timedelta(seconds=foreseen_s), False
         occasion = f"{execution.name}@{execution.started.isoformat()}"
-        return Task(execution.token, occasion, foreseen_s, execution.retries, dict(given))
+        return Task(
+            execution.token, occasion, foreseen_s, execution.retries, dict(given), execution.entered.isoformat()
+        )
 
     def _waiting(self, token: str) -> Execution | None:
         alive = (e for e in self.executions.values() if e.status == "RUNNING")
@@ -116,7 +120,7 @@ class Machine:
 
     def _enter(self, execution: Execution) -> None:
         execution.transitions += 1
-        execution.retries, execution.token = 0, ""
+        execution.retries, execution.token, execution.entered = 0, "", self._clock()
         execution.at, execution.calls = self._clock(), True
 
     def _retry(self, execution: Execution, error: Exception) -> None:

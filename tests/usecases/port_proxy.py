@@ -32,8 +32,6 @@ class Call:
         if (self.port, self.method) != ("runs", "save"):
             return ""
         before, after = self.arguments[0].run, self.arguments[1]
-        if len(after.ledger) > len(before.ledger):
-            return " claim"
         if [e.outcome for e in before.ledger] != [e.outcome for e in after.ledger]:
             return " outcome"
         return " end" if before.live and not after.live else ""

@@ -24,7 +24,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "queue": frozenset({"put"}),
     "events": frozenset({"keep"}),
     "customers": frozenset({"keep_end", "keep_projection"}),
-    "runs": frozenset({"start", "save", "note_message"}),
+    "runs": frozenset({"start", "save", "claim", "note_message"}),
     "timer": frozenset({"start", "wake", "finish", "refuse"}),
     "links": frozenset({"save"}),
     "push": frozenset({"send"}),
@@ -224,7 +224,7 @@ def test_a_fault_at_any_write_is_repaired(name: str, fault: Fault) -> None:
 
 def _expected(story: Story, trace: Sequence[str], number: int, fault: Fault) -> End | None:
     """The end where a message's outcome became unknown: as if its provider itself had not known. Else None."""
-    claim = next((n for n in range(number, -1, -1) if trace[n] == "runs.save claim"), None)
+    claim = next((n for n in range(number, -1, -1) if trace[n] == "runs.claim"), None)
     if claim is None:
         return None
     send = next(n for n in range(claim, len(trace)) if trace[n].partition(".")[0] in PROVIDERS)

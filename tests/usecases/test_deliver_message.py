@@ -10,7 +10,7 @@ import pytest
 
 from omnicascade.adapters.link_tokens import LinkTokens
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
-from omnicascade.adapters.memory_senders import MemorySender
+from omnicascade.adapters.memory_senders import MemorySender, MemoryWebhookCaller
 from omnicascade.adapters.memory_stores import MemoryEventStore
 from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import (
@@ -22,14 +22,14 @@ from omnicascade.domain.errors import (
     UnknownOutcomeError,
 )
 from omnicascade.domain.event import Event
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.joining import join
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.links import ClickLink, location_of
-from omnicascade.domain.folding import fold
-from omnicascade.domain.joining import join
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.resolution import Component
 from omnicascade.domain.sms import parts
@@ -119,14 +119,18 @@ class Bench:
             email=self.email,
             sms=self.sms,
             push=self.push,
+            webhooks=MemoryWebhookCaller(),
             notice=lambda what, details: self.told.append((what, details)),
         )
+        settings = deployment or Deployment()
+        draft = office.writer.draft(self.send, self.run, self.journey, self.customer, settings, NOW)
         return office.deliver(
             self.send,
+            draft,
             run=self.run,
             journey=self.journey,
             customer=self.customer,
-            deployment=deployment or Deployment(),
+            deployment=settings,
             attempt=attempt,
             now=NOW,
         )

@@ -72,9 +72,8 @@ class Bench:
         self.proposed.clear()
         customers, events = watched(self.customers, "customers", self._pass), watched(self.events, "events", self._pass)
         journeys = MemoryConfigurationStore(Deployment())
-        desk = JourneyDesk(
-            customers, MemoryRunStore(self.customers), journeys, Machine(lambda: NOON), [], journeys.deployment()
-        )
+        runs, machine = MemoryRunStore(self.customers), Machine(lambda: NOON)
+        desk = JourneyDesk(customers, runs, journeys, machine, [], journeys.deployment(), events)
         return project_profiles(batch, customers=customers, events=events, desk=desk, now=NOON, watch=watch)
 
     def projection(self, who: str) -> Projection:

@@ -14,7 +14,7 @@ from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_runs import MemoryRunStore
 from omnicascade.adapters.memory_segments import MemoryCensus, MemoryErrands, MemorySegmentStore
-from omnicascade.adapters.memory_senders import MemorySender
+from omnicascade.adapters.memory_senders import MemorySender, MemoryWebhookCaller
 from omnicascade.adapters.memory_stores import MemoryLinkStore
 from omnicascade.adapters.schedule_memory import MemoryScheduleMemory
 from omnicascade.domain.deployment import Deployment
@@ -88,6 +88,7 @@ class World:
         self.push = MemorySender[PushMessage]("push")
         self.email = MemorySender[EmailMessage]("email")
         self.sms = MemorySender[SmsMessage]("sms")
+        self.webhooks = MemoryWebhookCaller()
         self._seen = 0
         self._waiting: list[Arrival] = []
         self._ids = count(1)
@@ -236,6 +237,7 @@ class World:
             port(self.machine, "timer"),
             self.journeys.listing(),
             self.journeys.deployment(),
+            port(self.events, "events"),
         )
         customers, events = port(self.customers, "customers"), port(self.events, "events")
         return project_profiles(
@@ -293,6 +295,7 @@ class World:
             email=port(self.email, "email"),
             sms=port(self.sms, "sms"),
             push=port(self.push, "push"),
+            webhooks=port(self.webhooks, "webhooks"),
             notice=_unheard,
         )
         clerk = RunClerk(

@@ -1,10 +1,11 @@
 """Senders that keep messages in memory, for tests and rehearsals. They fail exactly as told, with the errors of the
 tree."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from omnicascade.domain.errors import SendError
-from omnicascade.usecases.ports import EmailMessage, PushMessage, Receipt, SmsMessage
+from omnicascade.usecases.ports import EmailMessage, PushMessage, Receipt, SmsMessage, WebhookCall
 
 
 @dataclass(slots=True)
@@ -33,3 +34,25 @@ class MemorySender[Message: (EmailMessage, SmsMessage, PushMessage)]:
             raise self._failures.pop(0)
         self.sent.append(message)
         return Receipt(f"{self.name}-{self.attempts}")
+
+
+@dataclass(slots=True)
+class MemoryWebhookCaller:
+    """`WebhookCaller` in memory: knows no hosts, keeps every call."""
+
+    called: list[WebhookCall] = field(default_factory=list[WebhookCall])
+    attempts: int = 0
+    _failures: list[SendError] = field(default_factory=list[SendError])
+
+    def fail_next(self, error: SendError) -> None:
+        """Let the next call raise this; several queue up."""
+        self._failures.append(error)
+
+    def call(self, call: WebhookCall, hosts: Collection[str]) -> str:
+        """Keep the call, or raise the failure that was asked for."""
+        del hosts
+        self.attempts += 1
+        if self._failures:
+            raise self._failures.pop(0)
+        self.called.append(call)
+        return "answered 200"

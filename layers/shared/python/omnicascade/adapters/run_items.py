@@ -35,7 +35,8 @@ def _listed(run: Run) -> Item:
     }
     if run.due is None or run.paused_at is not None:
         return listed
-    return {**listed, LIVE_DUE: number(int(run.due.timestamp()))}
+    moment = min(run.due, run.look_at) if run.look_at else run.due
+    return {**listed, LIVE_DUE: number(int(moment.timestamp()))}
 
 
 def run_from(item: Item) -> StoredRun:

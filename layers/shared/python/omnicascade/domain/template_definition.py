@@ -14,7 +14,10 @@ from omnicascade.domain.deployment import Channel
 from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.templates import FIELDS, Template, Wording
 
-_KNOWN_HERE: Final = ("name", *FIELDS, *Channel)
+_KNOWN_HERE: Final = ("name", *FIELDS, *Channel, "valid_until")
+
+_END: Final = r"^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d:?\d\d)?|[A-Za-z_][\w.-]{0,199})$"
+"""A time in ISO 8601, or the path of one: `event.…`, else a trait."""
 
 _Words = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=10_000)]
 _Line = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=500)]
@@ -40,10 +43,13 @@ class _TemplateDefinition(_WordingDefinition):
     push: _WordingDefinition | None = None
     email: _WordingDefinition | None = None
     sms: _WordingDefinition | None = None
+    valid_until: Annotated[str, StringConstraints(strict=True, pattern=_END)] | None = None
 
     def template(self) -> Template:
         parts = {Channel.PUSH: self.push, Channel.EMAIL: self.email, Channel.SMS: self.sms}
-        return Template(self.name, self.wording(), {c: part.wording() for c, part in parts.items() if part})
+        return Template(
+            self.name, self.wording(), {c: part.wording() for c, part in parts.items() if part}, self.valid_until
+        )
 
 
 def load_template(definition: Mapping[str, Any]) -> Template:
@@ -73,6 +79,10 @@ def _problem(detail: ErrorDetails) -> Problem:
         case "missing":
             return Problem(path, "missing", f"`{name}` is needed")
         case "string_pattern_mismatch":
+            if name == "valid_until":
+                return Problem(
+                    path, "invalid", "expected a time such as 2026-12-24T18:00:00Z, a trait, or `event.` and a path"
+                )
             return Problem(path, "invalid", "expected a name of a-z, 0-9 and '-', at most 64 characters")
         case "model_type" | "dict_type" | "model_attributes_type":
             return Problem(path, "invalid", f"expected a mapping with some of: {', '.join(FIELDS)}")

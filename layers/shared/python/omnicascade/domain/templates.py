@@ -31,11 +31,16 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One named message; `channels` holds what a channel says differently."""
+    """One named message; `channels` holds what a channel says differently.
+
+    `valid_until` is when its offer ends: a time in ISO 8601, a path in the entry event (`event.properties.until`) or a
+    trait; a message whose offer is over is never sent.
+    """
 
     name: str
     wording: Wording = field(default_factory=Wording)
     channels: Mapping[Channel, Wording] = field(default_factory=dict[Channel, Wording])
+    valid_until: str | None = None
 
     def source(self, channel: Channel, name: str) -> str | None:
         """The Liquid source of a field for a channel: the channel's own, else the common one."""
@@ -71,13 +76,14 @@ class RenderedMessage:
 def to_json(template: Template) -> dict[str, Any]:
     """Plain JSON, without what is not said; the same shape as a template file."""
     parts = {str(channel): _said(wording) for channel, wording in template.channels.items()}
-    return {"name": template.name, **_said(template.wording), **parts}
+    end = {"valid_until": template.valid_until} if template.valid_until else {}
+    return {"name": template.name, **_said(template.wording), **parts, **end}
 
 
 def from_json(stored: Mapping[str, Any]) -> Template:
     """Read what `to_json` wrote. Not for what people wrote: `template_definition.load_template` checks that."""
     channels = {channel: _wording(stored[channel]) for channel in Channel if channel in stored}
-    return Template(stored["name"], _wording(stored), channels)
+    return Template(stored["name"], _wording(stored), channels, stored.get("valid_until"))
 
 
 def _said(wording: Wording) -> dict[str, str]:

@@ -54,14 +54,14 @@ def change_traits(
         problems.append(Problem("traits", "missing_traits", 'expected {"traits": {"name": "Ann", "old": null}}'))
     if problems:
         raise UnacceptableError(problems[0].message, problems=problems)
-    call = {"traits": traits} | _naming(customer.profile.identifiers[0].identifier)
+    call = {"traits": traits} | naming(customer.profile.identifiers[0].identifier)
     calls = accept("identify", call, received_at=now, new_id=new_id).calls
     region = next(iter(regions)) if len(regions) == 1 else None
     queue.put(Envelope(STAFF_SOURCE, now, calls, region))
     return str(calls[0]["messageId"])
 
 
-def _naming(about: Identifier) -> dict[str, Any]:
+def naming(about: Identifier) -> dict[str, Any]:
     """The identifier outside of the traits, so that naming the customer says nothing of the customer's traits."""
     if about.type == _USER:
         return {"userId": about.value}

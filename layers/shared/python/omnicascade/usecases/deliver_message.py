@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-from omnicascade.domain.deployment import DEFAULT_PRICES, Channel, Deployment, Price
+from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import (
     ChannelUnavailableError,
     PermanentAddressError,
@@ -17,19 +17,18 @@ from omnicascade.domain.errors import (
     UnknownOutcomeError,
 )
 from omnicascade.domain.event import Event
+from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.joining import join
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.engine import Send
-from omnicascade.domain.journeys.journey import EventRule, Journey
+from omnicascade.domain.journeys.journey import ConditionRule, EventRule, Journey
 from omnicascade.domain.journeys.run import Run
-from omnicascade.domain.links import ClickLink, UnsubscribeLink, one_click_headers
-from omnicascade.domain.folding import fold
-from omnicascade.domain.joining import join
+from omnicascade.domain.links import one_click_headers
 from omnicascade.domain.projection import Projection
-from omnicascade.domain.spoken import EMAIL_MARKED_AS_SPAM, MESSAGE_FAILED, SUBSCRIBED, UNSUBSCRIBED
 from omnicascade.domain.reach import permission
-from omnicascade.domain.sms import price_of_sms
-from omnicascade.domain.templates import RenderedMessage, Template
+from omnicascade.domain.spoken import EMAIL_MARKED_AS_SPAM, MESSAGE_FAILED, SUBSCRIBED, UNSUBSCRIBED
+from omnicascade.domain.templates import RenderedMessage
 from omnicascade.domain.track_call import FEEDBACK_SOURCE, track_call
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.ports import (
@@ -42,8 +41,11 @@ from omnicascade.usecases.ports import (
     Receipt,
     SmsMessage,
     SmsSender,
+    WebhookCaller,
 )
+from omnicascade.usecases.read_person import person_of
 from omnicascade.usecases.store_ports import EventStore
+from omnicascade.usecases.write_message import Draft, Links, LinkStore, Renderer, TemplateStore, Writer
 
 LATENESS = timedelta(days=1)
 """How much older than its run an event may be by its own clock and still end it, when it arrives during the run."""
@@ -52,56 +54,6 @@ MAX_ATTEMPTS = 5
 """After so many refusals that promised a later success, the cascade goes on without this channel."""
 
 _CONSENT_EVENTS = (SUBSCRIBED, UNSUBSCRIBED, EMAIL_MARKED_AS_SPAM)
-
-
-class Renderer(Protocol):
-    """Writes messages from templates; raises `RenderError`."""
-
-    def target(self, template: Template, channel: Channel, context: Mapping[str, Any]) -> str | None:
-        """Where the message leads, or None."""
-        ...
-
-    def render(
-        self, template: Template, channel: Channel, context: Mapping[str, Any], *, footer: bool
-    ) -> RenderedMessage:
-        """One customer's copy; with `footer`, an e-mail shows `links.unsubscribe` even if its template does not."""
-        ...
-
-
-class Links(Protocol):
-    """Writes the links of messages; raises `UnavailableError`."""
-
-    def click_code(self, message_id: str) -> str:
-        """The code of a message's tracked link: always the same one, and only we can tell it."""
-        ...
-
-    def click_url(self, code: str) -> str:
-        """The address of a tracked link."""
-        ...
-
-    def unsubscribe_url(self, link: UnsubscribeLink) -> str:
-        """The address of a message's way out."""
-        ...
-
-
-class LinkStore(Protocol):
-    """Tracked links by code."""
-
-    def save(self, code: str, link: ClickLink, now: datetime) -> None:
-        """Keep a link until `CLICK_LIFETIME` from now; saving it again changes nothing else.
-
-        Raises:
-            UnavailableError: not stored; the message must not go yet.
-        """
-        ...
-
-
-class TemplateStore(Protocol):
-    """Templates by name."""
-
-    def template(self, name: str) -> Template | None:
-        """One template, or None."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +90,18 @@ class PostOffice:
     email: EmailSender
     sms: SmsSender
     push: PushSender
+    webhooks: WebhookCaller
     notice: Callable[[str, Mapping[str, str]], None]
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes the messages."""
+        return Writer(self.templates, self.renderer, self.links, self.link_store)
 
     def deliver(
         self,
         send: Send,
+        draft: Draft,
         *,
         run: Run,
         journey: Journey,
@@ -154,6 +113,7 @@ class PostOffice:
         """Call the provider at most once.
 
         Args:
+            draft: the message as it was written before it was claimed.
             attempt: how often this message was refused with the promise of a later success, from 0.
 
         Raises:
@@ -163,9 +123,12 @@ class PostOffice:
         withdrawn = self._last_look(send, run, journey, customer, deployment, now)
         if withdrawn:
             return withdrawn
+        if draft.rendered is None:
+            error = draft.error or RenderError(f"nothing was written for {send.message_id}", template=send.template)
+            self._tell(error, send, journey)
+            return Delivery("failed", str(error))
         try:
-            rendered = self._rendered(send, run, journey, customer, now)
-            receipt = self._hand_over(send, rendered, run, journey)
+            receipt = self._hand_over(send, draft.rendered, run, journey)
         except RetryableSendError as error:
             if attempt < MAX_ATTEMPTS:
                 raise
@@ -177,7 +140,7 @@ class PostOffice:
         except (ChannelUnavailableError, RenderError, UnknownOutcomeError) as error:
             self._tell(error, send, journey)
             return Delivery("unknown" if isinstance(error, UnknownOutcomeError) else "failed", str(error))
-        return Delivery("sent", "accepted by the provider", receipt.provider_id, _cost(send, rendered, deployment))
+        return Delivery("sent", "accepted by the provider", receipt.provider_id, draft.price)
 
     def _last_look(
         self, send: Send, run: Run, journey: Journey, customer: Customer, deployment: Deployment, now: datetime
@@ -195,9 +158,12 @@ class PostOffice:
             received_from=run.entered_at,
         )
         for event in arrived:
-            moved = engine.apply(journey, run, event, now)
-            if moved and moved.status != "live":
+            moved = engine.apply(journey, run, event, now, person=customer.person, deployment=deployment)
+            if moved and not moved.live:
                 return Delivery("withdrawn", moved.reason, ended_by=event)
+        exited = self._exit_by_condition(run, journey, customer, deployment, now)
+        if exited:
+            return exited
         said = [event for event in arrived if event.name in _CONSENT_EVENTS]
         if not said:
             return None
@@ -205,43 +171,25 @@ class PostOffice:
         allowed = permission(newest, send.channel, journey.topic, deployment)
         return None if allowed.granted else Delivery("withdrawn", allowed.reason)
 
-    def _rendered(self, send: Send, run: Run, journey: Journey, customer: Customer, now: datetime) -> RenderedMessage:
-        template = self.templates.template(send.template)
-        if template is None:
-            raise RenderError(f"there is no template {send.template}", template=send.template)
-        message: dict[str, str | None] = {"id": send.message_id}
-        context: dict[str, Any] = {
-            "profile": {
-                "traits": customer.profile.traits,
-                "identifiers": {k.identifier.type: k.identifier.value for k in reversed(customer.profile.identifiers)},
-            },
-            "entry": run.entry or {},
-            "journey": {"name": journey.name, "title": journey.title},
-            "step": {"id": send.step},
-            "message": message,
-            "links": {"unsubscribe": self._way_out(send, journey)},
-        }
-        target = self.renderer.target(template, send.channel, context)
-        if target and send.channel is not Channel.PUSH:  # an app reports the tap itself
-            target = self._tracked(ClickLink(send.message_id, send.address, target), now)
-        message["url"] = target
-        return self.renderer.render(template, send.channel, context, footer=not journey.transactional)
+    def _exit_by_condition(
+        self, run: Run, journey: Journey, customer: Customer, deployment: Deployment, now: datetime
+    ) -> Delivery | None:
+        """The history may have grown since the engine allowed the message: exits with `when` are judged on it anew.
 
-    def _tracked(self, link: ClickLink, now: datetime) -> str:
-        code = self.links.click_code(link.message_id)
-        self.link_store.save(code, link, now)
-        return self.links.click_url(code)
-
-    def _way_out(self, send: Send, journey: Journey) -> str | None:
-        if send.channel is not Channel.EMAIL:  # its token alone would be one more part of a text message
+        The run itself ends by the engine's next look, which finds the same.
+        """
+        needs = engine.needs(journey, deployment)
+        if not needs.names or not any(isinstance(rule, ConditionRule) for rule in journey.exits):
             return None
-        return self.links.unsubscribe_url(UnsubscribeLink(send.message_id, send.address, send.channel, journey.topic))
+        person = person_of(customer, needs, self.events, now)
+        seen = engine.observe(journey, run, person, deployment, now)
+        return None if seen is None or seen.live else Delivery("withdrawn", seen.reason)
 
     def _hand_over(self, send: Send, rendered: RenderedMessage, run: Run, journey: Journey) -> Receipt:
         marks = {"journey": journey.name, "run": run.run_id, "step": send.step, "message": send.message_id}
         match send.channel:
             case Channel.EMAIL:
-                way_out = None if journey.transactional else self._way_out(send, journey)
+                way_out = None if journey.transactional else self.writer.way_out(send, journey)
                 headers = one_click_headers(way_out) if way_out else {}
                 mail = EmailMessage(
                     send.address.value, rendered.subject, rendered.html, rendered.text, tags=marks, headers=headers
@@ -284,9 +232,3 @@ def _what_happened(error: SendError) -> str:
             return "outcome_unknown"
         case _:
             return "message_given_up"
-
-
-def _cost(send: Send, rendered: RenderedMessage, deployment: Deployment) -> Price:
-    if send.channel is Channel.SMS:
-        return price_of_sms(rendered.text, send.address.value, deployment.prices)
-    return deployment.prices.get(send.channel, DEFAULT_PRICES[send.channel])

@@ -1,6 +1,6 @@
 """What the use cases need from the outside world. Adapters implement these; tests bring fakes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -113,4 +113,27 @@ class PushSender(Protocol):
 
     def send(self, message: PushMessage) -> Receipt:
         """Hand one message to the provider, once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCall:
+    """One request to somebody else's system; the same id whenever it is repeated."""
+
+    message_id: str
+    url: str
+    body: Mapping[str, Any]
+    at: datetime
+
+
+class WebhookCaller(Protocol):
+    """Calls webhooks, signed."""
+
+    def call(self, call: WebhookCall, hosts: Collection[str]) -> str:
+        """Make one request to one of the hosts that the deployment allows; returns what was answered, in short.
+
+        Raises:
+            RetryableSendError: no answer, or one that promises a later success; call again under the same id.
+            ChannelUnavailableError: it is not allowed, or the other side refused it for good.
+        """
         ...

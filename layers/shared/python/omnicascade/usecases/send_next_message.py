@@ -1,37 +1,33 @@
 """The one task of the state machine: move a run as far as it goes now, then wait for its next moment.
 
-Each message is claimed in the run before its provider is called, and the task token is stored in the same conditional
-write as the run's new revision: an event that comes in between makes the write fail, and the decision is taken again
-with what the event changed. So nothing is sent twice and no wake-up is lost.
+The task token is stored in the same conditional write as the run's new revision: an event that comes in between makes
+the write fail, and the decision is taken again with what the event changed. So no wake-up is lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import ceil
 from typing import Any
 
 from omnicascade.domain.deployment import Deployment
-from omnicascade.domain.errors import InvalidInputError, OmnicascadeError, StaleWriteError
-from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.errors import InvalidInputError, StaleWriteError
 from omnicascade.domain.journeys import engine
-from omnicascade.domain.journeys.engine import Send
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import Run, home_of, is_run_id
+from omnicascade.domain.journeys.run import home_of, is_run_id
 from omnicascade.domain.segments import Segment
+from omnicascade.usecases.advance_run import TIMER_TOLERANCE, ErasedError, RunDriver, Turn
 from omnicascade.usecases.audience.read_start import read_start
-from omnicascade.usecases.deliver_message import Delivery, PostOffice
-from omnicascade.usecases.find_customer import Customer, find_customer
-from omnicascade.usecases.move_runs import ATTEMPTS, outcome_of
+from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.name_customer import node_of
-from omnicascade.usecases.start_run import enter
-from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage, StoredRun
+from omnicascade.usecases.ring_timer import LONGEST_WAIT_S, Bell, customer_at
+from omnicascade.usecases.start_run import ATTEMPTS, enter, outcome_of
+from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
 
-TIMER_TOLERANCE = timedelta(seconds=2)
-"""A state's clock starts a moment before the function's: a timer that fires so much early is on time."""
+__all__ = ("LONGEST_WAIT_S", "TIMER_TOLERANCE", "ErasedError", "RunClerk", "Task")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +40,7 @@ class Task:
         foreseen_s: the state's time-out: when it calls again by itself.
         attempt: how often this state was retried after an error.
         input: `journey` and `profile` as a person typed them; `run` and `waits` when we started it.
+        entered: when the state was entered (ISO 8601), so that a sender that outlives its state is known by it.
     """
 
     token: str
@@ -51,6 +48,12 @@ class Task:
     foreseen_s: int
     attempt: int
     input: Mapping[str, Any]
+    entered: str = ""
+
+    def turn(self, now: datetime) -> Turn:
+        """This task as whoever moves the run."""
+        entered = f"{self.entered}#{self.attempt:03d}" if self.entered else ""
+        return Turn(now, self.token, entered, self.attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class RunClerk:
         if start.segment is not None:
             return start.segment
         for _ in range(ATTEMPTS):
-            customer = find_customer(node_of(reference), self.customers, self.deployment.identity)
+            customer = customer_at(node_of(reference), self.customers, self.deployment)
             if customer is None:
                 raise InvalidInputError(f"there is no customer {reference}")
             try:
@@ -127,180 +130,37 @@ class RunClerk:
             try:
                 return self.runs.save(stored, replace(stored.run, audience=""), token=stored.token)
             except StaleWriteError:
-                stored = self._reloaded(stored.run.run_id)
+                again = self.runs.load(stored.run.run_id)
+                if again is None:
+                    raise ErasedError from None
+                stored = again
         raise StaleWriteError(f"run {stored.run.run_id} keeps changing")
 
     def _advance(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
-        after = self.move(stored, journey, now, token=task.token, attempt=task.attempt)
+        turn = task.turn(now)
+        after = self._mover().move(stored, journey, turn)
+        if turn.superseded(after):
+            bell = Bell(self.customers, self.post.events, self.timer, self.deployment)
+            bell.ring(after, journey, now, before=stored.run)
+            return
         self._rest(task, after, journey, now)
 
     def move(self, stored: StoredRun, journey: Journey, now: datetime, *, token: str, attempt: int) -> StoredRun:
-        """Move a run as far as it goes now and send what is due; it then waits, with `token`, or has ended.
+        """Move a run without a task of its own. See `RunDriver.move`."""
+        return self._mover().move(stored, journey, Turn(now, token, attempt=attempt))
 
-        May be repeated: what was claimed before is not sent again.
-
-        Args:
-            stored: as it was read.
-            journey: the version it is pinned to.
-            token: kept with the run for whoever moves it next.
-            attempt: how often this was tried before.
-
-        Raises:
-            RetryableSendError: a provider refused for now; call again.
-            UnavailableError, StaleWriteError: call again.
-            ErasedError: the customer is gone, and the run with them.
-        """
-        audience = stored.run.audience
-        for _ in range(ATTEMPTS * (1 + len(journey.program))):
-            if not stored.run.live and not _in_doubt(stored.run):
-                return stored
-            if stored.run.audience != audience:
-                return stored  # taken over meanwhile; whoever did so goes on
-            customer = self._customer_of(stored.run)
-            moment = _on_time(stored.run, now)
-            step = engine.advance(journey, stored.run, customer.person, self.deployment, moment)
-            try:
-                if step.send is None:
-                    return self.runs.save(stored, step.run, token=token)
-                claimed = self.runs.save(stored, step.run, token="")
-                stored = self._deliver(step.send, claimed, stored, journey, customer, attempt, now)
-            except StaleWriteError:
-                stored = self._reloaded(stored.run.run_id)
-        raise StaleWriteError(f"run {stored.run.run_id} keeps changing")
-
-    def _deliver(
-        self,
-        send: Send,
-        claimed: StoredRun,
-        unclaimed: StoredRun,
-        journey: Journey,
-        customer: Customer,
-        attempt: int,
-        now: datetime,
-    ) -> StoredRun:
-        """Call the provider for a claim and record what it said; gives the claim back when surely nothing was sent."""
-        run = claimed.run
-        try:
-            delivery = self.post.deliver(
-                send,
-                run=run,
-                journey=journey,
-                customer=customer,
-                deployment=self.deployment,
-                attempt=attempt,
-                now=now,
-            )
-        except OmnicascadeError as error:
-            if error.retryable:
-                self._give_back(send, claimed, unclaimed.run, journey, str(error), now)
-            raise
-        if delivery.provider_id:
-            self.runs.note_message(_sent(send, run, delivery, now))
-        return self._recorded(send, claimed, journey, delivery, now)
-
-    def _give_back(
-        self, send: Send, claimed: StoredRun, unclaimed: Run, journey: Journey, reason: str, now: datetime
-    ) -> None:
-        """Undo a claim that surely sent nothing; what an event made of the run meanwhile stays."""
-        before, run = claimed, unclaimed
-        for _ in range(ATTEMPTS):
-            try:
-                self.runs.save(before, run, token="")
-            except StaleWriteError:
-                before = self._reloaded(claimed.run.run_id)
-                entry = before.run.entry_of(send.message_id)
-                if entry is None:
-                    return
-                if before.run.live and entry.outcome == "claimed":
-                    run = _without_claim(send, before.run, claimed.run, unclaimed)
-                else:
-                    run = engine.record_outcome(
-                        journey, before.run, send.message_id, "withdrawn", now=now, reason=reason
-                    )
-                continue
-            return
-        raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
-
-    def _recorded(
-        self, send: Send, claimed: StoredRun, journey: Journey, delivery: Delivery, now: datetime
-    ) -> StoredRun:
-        for _ in range(ATTEMPTS):
-            run = engine.record_outcome(
-                journey,
-                claimed.run,
-                send.message_id,
-                delivery.outcome,
-                now=now,
-                provider_id=delivery.provider_id,
-                cost=delivery.cost,
-                reason=delivery.reason,
-            )
-            if delivery.ended_by:
-                run = engine.apply(journey, run, delivery.ended_by, now) or run
-            try:
-                return self.runs.save(claimed, run, token=claimed.token)
-            except StaleWriteError:
-                claimed = self._reloaded(claimed.run.run_id)
-        raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
+    def _mover(self) -> RunDriver:
+        return RunDriver(self.customers, self.runs, self.journeys, self.timer, self.post, self.deployment)
 
     def _rest(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
         """Leave the run to its timer, or answer the task at once where the timer would come at the wrong moment."""
         run = stored.run
-        if run.status != "live" or run.due is None:
+        if not run.live:
             self.timer.finish(task.token, outcome_of(run))
             return
-        remaining = ceil((run.due - now).total_seconds())
+        moment = engine.next_moment(run)
+        remaining = LONGEST_WAIT_S if moment is None else ceil((moment - now).total_seconds())
+        remaining = min(remaining, LONGEST_WAIT_S)
         if abs(remaining - task.foreseen_s) > TIMER_TOLERANCE.total_seconds():
-            person = self._customer_of(run).person
-            self.timer.wake(task.token, engine.foresee(journey, run, person, self.deployment, now))
-
-    def _customer_of(self, run: Run) -> Customer:
-        customer = find_customer(NodeId(run.profile_id), self.customers, self.deployment.identity)
-        if customer is None:
-            raise ErasedError
-        return customer
-
-    def _reloaded(self, run_id: str) -> StoredRun:
-        stored = self.runs.load(run_id)
-        if stored is None:
-            raise ErasedError
-        return stored
-
-
-class ErasedError(Exception):
-    """The customer was erased while the run was waiting or at work: nothing is left to do, and nothing is wrong."""
-
-
-def _in_doubt(run: Run) -> bool:
-    """Whether a claim's outcome was never recorded: a crash left it, and an event may have ended the run since."""
-    return any(entry.outcome == "claimed" for entry in run.ledger)
-
-
-def _without_claim(send: Send, run: Run, claimed: Run, unclaimed: Run) -> Run:
-    """The run as an event left it, but for the claim; due as before the claim where the event did not say when."""
-    ledger = tuple(entry for entry in run.ledger if entry.message_id != send.message_id)
-    return replace(run, ledger=ledger, due=unclaimed.due if run.due == claimed.due else run.due)
-
-
-def _on_time(run: Run, now: datetime) -> datetime:
-    if run.due is not None and now < run.due <= now + TIMER_TOLERANCE:
-        return run.due
-    return now
-
-
-def _sent(send: Send, run: Run, delivery: Delivery, now: datetime) -> SentMessage:
-    cost = delivery.cost
-    return SentMessage(
-        provider_id=delivery.provider_id or "",
-        message_id=send.message_id,
-        run_id=run.run_id,
-        journey=run.journey,
-        step=send.step,
-        channel=send.channel.value,
-        template=send.template,
-        profile_id=run.profile_id,
-        to=send.address.value,
-        at=now,
-        outcome=delivery.outcome,
-        cost={"amount": f"{cost.amount:f}", "currency": cost.currency} if cost else {},
-    )
+            bell = Bell(self.customers, self.post.events, self.timer, self.deployment)
+            self.timer.wake(task.token, [max(1, remaining), *bell.waits(run, journey, now)[1:]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +16,9 @@ from omnicascade.domain.journeys.run import RUN_MARK_DIGITS, Run, make_run_id
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.store_ports import RunStore, Slot, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
+
+ATTEMPTS: Final = 8
+"""How often a decision is taken again when another writer was first; each loss means that somebody made progress."""
 
 ALREADY_ENTERED: Final = "already entered on this occasion"
 
@@ -54,7 +57,7 @@ def enter(
     mark = _mark(occasion)
     for slot in slots:
         if slot.run_id.endswith(f"_{mark}"):
-            return Entry(runs.load(slot.run_id), ALREADY_ENTERED)
+            return Entry(_in_hand(slot.run_id, customer) or runs.load(slot.run_id), ALREADY_ENTERED)
     verdict = engine.may_reenter(
         journey,
         entries=sum(slot.entries for slot in slots),
@@ -65,11 +68,37 @@ def enter(
     if not verdict.ok:
         return Entry(None, verdict.reason)
     profile = customer.profile
-    run_id = make_run_id(journey.name, profile.profile_id, mark)
-    begun = engine.start(journey, run_id=run_id, person=customer.person, key=key, event=event, now=now)
-    run = replace(begun, audience=audience)
+    run = engine.start(
+        journey,
+        run_id=make_run_id(journey.name, profile.profile_id, mark),
+        person=customer.person,
+        key=key,
+        event=event,
+        now=now,
+        anchor=_anchor(journey, customer),
+        audience=audience,
+    )
     own = next((slot for slot in slots if slot.node == profile.profile_id), None)
     return Entry(runs.start(run, own), verdict.reason)
+
+
+def anchors_of(journey: Journey, customer: Customer) -> list[str]:
+    """Who the customer was when they entered the journey, earliest first; several after a merge."""
+    entered = sorted(
+        (s for s in customer.slots if s.journey == journey.name), key=lambda s: (s.first_started, s.anchor)
+    )
+    return [slot.anchor or slot.node for slot in entered]
+
+
+def _anchor(journey: Journey, customer: Customer) -> str:
+    """Whom hold-out and splits are decided by: one that is in the hold-out, if any is; else the earliest."""
+    anchors = anchors_of(journey, customer)
+    held = (anchor for anchor in anchors if engine.held_out(journey, anchor))
+    return next(held, anchors[0] if anchors else customer.profile.profile_id)
+
+
+def _in_hand(run_id: str, customer: Customer) -> StoredRun | None:
+    return next((stored for stored in customer.runs if stored.run.run_id == run_id), None)
 
 
 def _mark(occasion: str) -> str:
@@ -93,6 +122,11 @@ def task_input(run: Run, waits: Sequence[int]) -> dict[str, Any]:
         "step": 0,
         "waits": list(waits),
     }
+
+
+def outcome_of(run: Run) -> dict[str, str | None]:
+    """A run's end as the execution's output shows it."""
+    return {"run": run.run_id, "outcome": run.outcome, "reason": run.reason}
 
 
 def slots_in(customer: Customer, journeys: Collection[str]) -> list[Slot]:

@@ -51,6 +51,7 @@ class Projector:
             timer=self._timer,
             listing=listing,
             deployment=deployment,
+            events=self._events,
         )
         arrivals = [
             Arrival(event_from(record["dynamodb"]["NewImage"]), record["dynamodb"]["SequenceNumber"])

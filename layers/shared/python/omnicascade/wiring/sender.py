@@ -23,6 +23,7 @@ from omnicascade.wiring.channel_faults import ChannelFaults
 from omnicascade.wiring.clients import client, late_client, late_one_attempt_client
 from omnicascade.wiring.clock import now
 from omnicascade.wiring.late_renderer import LateRenderer
+from omnicascade.wiring.late_webhooks import LateWebhookCaller
 from omnicascade.wiring.links import link_tokens
 
 
@@ -44,6 +45,7 @@ class Sender:
             foreseen_s=int(payload["foreseen_s"]),
             attempt=int(payload["attempt"]),
             input=payload["input"],
+            entered=payload.get("entered", ""),
         )
         self.clerk().send_next_message(task, now())
 
@@ -69,6 +71,7 @@ class Sender:
             link_store=DynamoLinkStore(self._table),
             email=SesEmailSender(late_one_attempt_client("sesv2"), settings.email_from, settings.ses_configuration_set),
             sms=SnsSmsSender(late_one_attempt_client("sns"), settings.sms_sender_id, settings.sms_max_price_usd),
+            webhooks=LateWebhookCaller(settings),
             push=PinpointPushSender(late_one_attempt_client("pinpoint"), settings.push_application_id),
             notice=ChannelFaults(Logger(), settings.state_machine_arn.rpartition(":")[2]),
         )
