@@ -34,7 +34,7 @@ import hashlib
 import re
 from typing import Final
 
-from omnicascade.contracts import ERASED_PARTITION, EVENT_KEY_PREFIX, LINK_KEY_PREFIX
+from omnicascade.contracts import ERASED_PARTITION, ERRAND_KEY_PREFIX, EVENT_KEY_PREFIX, LINK_KEY_PREFIX
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import NodeId
@@ -194,9 +194,29 @@ def members_key(segment: str, shard: int) -> str:
     return f"G#{segment}#{shard:02d}"
 
 
+_MEMBER_CURSOR: Final = re.compile(r"(\d{2})\.([a-z2-7]{26})")
+
+
+def member_cursor(node: NodeId) -> str:
+    """The place of a member in the segment's list."""
+    return f"{member_shard(node):02d}.{node}"
+
+
+def read_member_cursor(text: str) -> tuple[int, str]:
+    """Read what `member_cursor` wrote: the partition, and the profile id.
+
+    Raises:
+        MalformedBodyError: it is none of ours.
+    """
+    found = _MEMBER_CURSOR.fullmatch(text)
+    if found is None or int(found[1]) >= MEMBER_SHARDS:
+        raise MalformedBodyError("`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor")
+    return int(found[1]), found[2]
+
+
 def bucket_key(bucket: str) -> str:
     """`DUE#<bucket>`: errands of the same ten minutes."""
-    return f"DUE#{bucket}"
+    return f"{ERRAND_KEY_PREFIX}{bucket}"
 
 
 def schedule_key(journey: str) -> str:

@@ -12,7 +12,7 @@ from omnicascade.adapters.errands_queue import decode_errand, encode_errand
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_stores import MemoryCustomerStore
 from omnicascade.adapters.segment_index import Line, with_line
-from omnicascade.domain.errors import MalformedBodyError, StaleWriteError
+from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.store_ports import MemberPage, Membership, NodePage
@@ -91,12 +91,10 @@ class MemorySegmentStore:
 
     def members(self, name: str, cursor: str | None, limit: int) -> MemberPage:
         """See `SegmentStore.members`."""
-        if cursor is not None and cursor.partition(".")[0] not in _SHARDS:
-            raise MalformedBodyError(
-                "`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor"
-            )
+        if cursor is not None:
+            keys.read_member_cursor(cursor)
         listed = self._listed.get(name, {})
-        placed = sorted((f"{keys.member_shard(node):02d}.{node}", node) for node in listed)
+        placed = sorted((keys.member_cursor(node), node) for node in listed)
         page = [(place, node) for place, node in placed if cursor is None or place > cursor]
         members = [(node, listed[node]) for _, node in page[:limit]]
         return MemberPage(members, page[limit - 1][0] if len(page) > limit else None)
@@ -104,9 +102,6 @@ class MemorySegmentStore:
     def count(self, name: str) -> int:
         """See `SegmentStore.count`."""
         return self._counts.get(name, 0)
-
-
-_SHARDS = frozenset(f"{shard:02d}" for shard in range(keys.MEMBER_SHARDS))
 
 
 class MemoryErrands:

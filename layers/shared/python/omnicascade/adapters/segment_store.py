@@ -7,7 +7,6 @@ and is counted there. Finding, line and count change in one transaction, so the 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -27,7 +26,7 @@ from omnicascade.adapters.dynamo import (
 )
 from omnicascade.adapters.membership_items import membership_item, membership_words
 from omnicascade.adapters.segment_index import Line, dump_lines, load_lines, with_line
-from omnicascade.domain.errors import ConflictError, MalformedBodyError, StaleWriteError
+from omnicascade.domain.errors import ConflictError, StaleWriteError
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.store_ports import MemberPage, Membership
@@ -35,7 +34,6 @@ from omnicascade.usecases.store_ports import MemberPage, Membership
 ATTEMPTS: Final = 8
 """Transactions at one count meet; the one that is refused has written nothing and may try again at once."""
 
-_CURSOR: Final = re.compile(r"(\d{2})\.([a-z2-7]{26})?")
 _AS_READ: Final = "m = :m"
 _ABSENT: Final = "attribute_not_exists(pk)"
 
@@ -140,13 +138,12 @@ class DynamoSegmentStore:
 
     def members(self, name: str, cursor: str | None, limit: int) -> MemberPage:
         """See `SegmentStore.members`. Cost: 0.5 read units per 4 KB, some 40 members, and one request a partition."""
-        shard, after = _read_cursor(cursor)
+        shard, after = keys.read_member_cursor(cursor) if cursor is not None else (0, keys.MEMBER_COUNT)
         found: list[tuple[NodeId, datetime]] = []
         while shard < keys.MEMBER_SHARDS:
             found += self._members_after(keys.members_key(name, shard), after, limit + 1 - len(found))
             if len(found) > limit:
-                last = found[limit - 1][0]
-                return MemberPage(found[:limit], f"{keys.member_shard(last):02d}.{last}")
+                return MemberPage(found[:limit], keys.member_cursor(found[limit - 1][0]))
             shard, after = shard + 1, keys.MEMBER_COUNT
         return MemberPage(found, None)
 
@@ -177,12 +174,3 @@ def _line(known: Membership, *, enters: bool) -> list[Item]:
         put_action(line) if enters else delete_action(pk, known.node),
         update_action(pk, keys.MEMBER_COUNT, "ADD n :one", values=step),
     ]
-
-
-def _read_cursor(cursor: str | None) -> tuple[int, str]:
-    if cursor is None:
-        return 0, keys.MEMBER_COUNT
-    read = _CURSOR.fullmatch(cursor)
-    if read is None or int(read[1]) >= keys.MEMBER_SHARDS:
-        raise MalformedBodyError("`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor")
-    return int(read[1]), read[2] or keys.MEMBER_COUNT

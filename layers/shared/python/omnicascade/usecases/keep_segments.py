@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from omnicascade.domain.conditions.condition import All, AnyOf, Condition, Did, LocalTime, Not, Test
@@ -42,6 +42,8 @@ from omnicascade.usecases.timer_port import RunTimer
 ATTEMPTS: Final = 8
 """How often a customer is looked at again because they changed meanwhile; each time somebody made progress."""
 
+_SOME_DAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
 LOOK: Final = "look"
 """The errand that looks at a customer again when time alone may have changed something: `{"kind", "node"}`."""
 
@@ -63,10 +65,17 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """What may change one segment's answer for a customer, besides time."""
+    """What may change one segment's answer for a customer, besides time.
+
+    Attributes:
+        needs: events of these names.
+        profile: any event, because it looks at the profile.
+        newcomers: the first event of a customer, because it holds, or will hold, for one who did nothing it asks for.
+    """
 
     needs: Needs
     profile: bool
+    newcomers: bool
 
 
 @dataclass(slots=True)
@@ -153,18 +162,24 @@ class SegmentKeeper:
         home, event = customer.profile.profile_id, cause.event
         if event is None or joins or any(known.node != home for known in customer.memberships):
             return segments
-        due = {known.segment for known in customer.memberships if known.turns_at and known.turns_at <= now}
-        return [s for s in segments if s.name in due or self._may_change(s, event)]
+        known = {one.segment: one for one in customer.memberships}
+        return [s for s in segments if self._may_change(s, known.get(s.name), event, now)]
 
-    def _may_change(self, segment: Segment, event: Event) -> bool:
+    def _may_change(self, segment: Segment, known: Membership | None, event: Event, now: datetime) -> bool:
         watched = self._watched_of(segment)
-        return watched.profile or event.name in watched.needs.names
+        if watched.profile or event.name in watched.needs.names:
+            return True
+        if known is None:
+            return watched.newcomers
+        return known.version != segment.version or (known.turns_at is not None and known.turns_at <= now)
 
     def _watched_of(self, segment: Segment) -> _Watched:
         if segment.name not in self._watched:
             known = self.deployment.segments
-            needs = needs_of(segment.condition, known)
-            self._watched[segment.name] = _Watched(needs, _looks_at_profile(segment.condition, known, frozenset()))
+            condition, nothing = segment.condition, Facts(deployment=self.deployment, now=_SOME_DAY)
+            profile = _looks_at_profile(condition, known, frozenset())
+            newcomers = not profile and (judge(condition, nothing)[0] or turns(condition, nothing) is not None)
+            self._watched[segment.name] = _Watched(needs_of(condition, known), profile, newcomers)
         return self._watched[segment.name]
 
     def _settle(self, customer: Customer, cause: Cause, now: datetime, segments: Sequence[Segment]) -> bool:
@@ -195,7 +210,8 @@ class SegmentKeeper:
         return written
 
     def _remember(self, found: Membership, own: Membership | None, now: datetime) -> bool:
-        if found == own or (own is None and not found.member and found.turns_at is None):
+        nothing_new = own is None and not found.member and found.turns_at is None
+        if found == own or (nothing_new and not self._watched[found.segment].newcomers):
             return False
         if found.turns_at and (own is None or found.turns_at != own.turns_at):
             self.errands.run_at(found.turns_at, {"kind": LOOK, "node": found.node}, now)
