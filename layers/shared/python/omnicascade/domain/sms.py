@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from omnicascade.domain.deployment import DEFAULT_PRICES, Price
@@ -47,6 +48,7 @@ class SmsParts:
     parts: int
 
 
+@lru_cache(maxsize=1024)
 def parts(text: str) -> SmsParts:
     """Count the parts of a text. A character of two units is never cut in halves, which can cost one more part."""
     if all(character in _GSM_BASIC or character in _GSM_EXTENSION for character in text):
@@ -85,6 +87,11 @@ def price_of_sms(text: str, to_e164: str, prices: Mapping[str, Price]) -> Price:
 def _country(to_e164: str) -> str | None:
     import phonenumbers  # noqa: PLC0415 - 25 ms that only runs with a paid message should pay for
 
+    for digits in (1, 2, 3):  # most country codes are one country's, which needs no reading of the number
+        code = to_e164[1 : 1 + digits]
+        regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code)) if code.isdigit() else None
+        if regions and len(regions) == 1:
+            return regions[0]
     try:
         return phonenumbers.region_code_for_number(phonenumbers.parse(to_e164))
     except phonenumbers.NumberParseException:
