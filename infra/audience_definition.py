@@ -49,12 +49,10 @@ def audience_states(*, audience_arn: str, bucket: str) -> dict[str, Any]:
             "Choices": [
                 {"Condition": _jsonata("$states.input.remaining = 0"), "Next": "Report"},
                 {"Condition": _jsonata("$states.input.number = 0"), "Next": "ForEachBatch"},
-                {"Condition": _jsonata("$states.input.customers = 0"), "Next": "KeepLists"},
             ],
             "Default": "AwaitNextDue",
         },
         "AwaitNextDue": {"Type": "Wait", "Timestamp": _jsonata("$states.input.at"), "Next": "ForEachBatch"},
-        "KeepLists": {"Type": "Wait", "Timestamp": _jsonata("$states.input.at"), "Next": "GatherRound"},
         "ForEachBatch": _for_each_batch(audience_arn, bucket),
         "GatherRound": _task(
             audience_arn,

@@ -4,7 +4,7 @@
     audiences/<audience>/waiting-<n>.jsonl   who waits for a later round
     audiences/<audience>/results-<n>/…       what became of round n's batches: a manifest, and lines by status
 
-They name customers by profile ids alone, and age out a month after they were written.
+They name customers by profile ids alone, and age out after a year, the longest that an execution lives.
 """
 
 from __future__ import annotations

@@ -23,8 +23,6 @@ LONGEST_SLACK: Final = timedelta(minutes=5)
 SLACK_SHARE: Final = 20
 """Who is due within a twentieth of the wait, five minutes at most, goes together at the latest of their moments: a
 round of a million takes minutes, and must not fall apart into rounds of a few."""
-KEPT: Final = timedelta(days=20)
-"""A list that is waited for longer is written anew: lists are deleted a month after they were written."""
 MOST_ROUNDS: Final = 1_000
 """Of one execution, whose history ends at 25,000 events (Step Functions quotas), some 17 a round; another goes on."""
 RETRY_AFTER: Final = timedelta(minutes=5)
@@ -102,9 +100,6 @@ class RoundGatherer:
         at = moment_of(lines.counts, now)
         if at is None:
             return Round(number, 0, "", so_far=totals)
-        if at > now + KEPT:
-            renewed = self.storage.write(audience.name, f"waiting-{number}", lines.left(0))
-            return Round(number, 0, "", sum(lines.counts.values()), renewed, now + KEPT, totals)
         until = ceil(at.timestamp())
         going = sum(count for second, count in lines.counts.items() if second <= until)
         waiting = sum(lines.counts.values()) - going

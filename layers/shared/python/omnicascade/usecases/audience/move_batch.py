@@ -17,14 +17,14 @@ from omnicascade.domain.conditions.needs import needs_of
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
 from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.usecases.audience.plan import Audience, Place
 from omnicascade.usecases.audience.totals import Totals, of_run, one
 from omnicascade.usecases.find_customer import Customer, find_customer
-from omnicascade.usecases.move_runs import ATTEMPTS
 from omnicascade.usecases.read_person import person_of
 from omnicascade.usecases.send_next_message import ErasedError
-from omnicascade.usecases.start_run import ALREADY_ENTERED, begin, enter
+from omnicascade.usecases.start_run import ALREADY_ENTERED, ATTEMPTS, begin, enter
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
 
@@ -200,9 +200,10 @@ def _place_of(stored: StoredRun, audience: Audience, place: Place) -> Place | _L
         return _Left(of_run(run))
     if run.audience != audience.name:
         return _Left(of_run(run) + one("customers", "handed_over"))
-    if run.due is None:
+    moment = engine.next_moment(run)
+    if moment is None:
         return _Left(of_run(run) + one("customers", "paused"))
-    return Place(place.profile, run.run_id, run.due)
+    return Place(place.profile, run.run_id, moment)
 
 
 def places(given: Sequence[Mapping[str, Any]]) -> list[Place]:
