@@ -61,6 +61,7 @@ def machine_definition(*, sender_arn: str, audience_arn: str, bucket: str) -> di
                         "started": _jsonata("$states.context.Execution.StartTime"),
                         "foreseen_s": foreseen,
                         "attempt": _jsonata(_ATTEMPT),
+                        "entered": _jsonata("$states.context.State.EnteredTime"),
                         "input": _jsonata("$states.input"),
                     },
                 },

@@ -68,7 +68,9 @@ class Road:
         customers = watched(self.customers, "customers", self._pass)
         deployment = Deployment(identity=self.rules)
         machine = Machine(lambda: now)
-        desk = JourneyDesk(customers, self.runs, self.journeys, machine, self.journeys.listing(), deployment, self.events)
+        desk = JourneyDesk(
+            customers, self.runs, self.journeys, machine, self.journeys.listing(), deployment, self.events
+        )
         events = watched(self.events, "events", self._pass)
         return project_profiles(batch, customers=customers, events=events, desk=desk, now=now)
 

@@ -18,11 +18,12 @@ from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import home_of, is_run_id
 from omnicascade.domain.segments import Segment
-from omnicascade.usecases.advance_run import TIMER_TOLERANCE, ErasedError, RunDriver, Turn
+from omnicascade.usecases.advance_run import RunDriver
 from omnicascade.usecases.audience.read_start import read_start
 from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.name_customer import node_of
 from omnicascade.usecases.ring_timer import LONGEST_WAIT_S, Bell, customer_at
+from omnicascade.usecases.run_turn import TIMER_TOLERANCE, ErasedError, Turn
 from omnicascade.usecases.start_run import ATTEMPTS, enter, outcome_of
 from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
