@@ -59,7 +59,14 @@ def admits(journey: Journey, event: Event, person: Person, deployment: Deploymen
         return Verdict(ok=False, reason=f"{event.name} does not say {entry.key}, the key of a run")
     if entry.where is None:
         return Verdict(ok=True, reason=f"{event.name} starts {journey.name}")
-    return Verdict(*judge(entry.where, Facts(profile=person.profile, event=event.body, deployment=deployment)))
+    facts = Facts(
+        profile=person.profile,
+        event=event.body,
+        deployment=deployment,
+        history=person.history,
+        now=event.received_at,
+    )
+    return Verdict(*judge(entry.where, facts))
 
 
 def may_reenter(journey: Journey, entries: int, last_started: datetime | None, live: bool, now: datetime) -> Verdict:
