@@ -21,7 +21,7 @@ from omnicascade.domain.mail_body import html_of, text_of, with_way_out
 from omnicascade.domain.sms import MAX_CHARACTERS
 from omnicascade.domain.templates import RenderedMessage, Template
 
-CONTEXT: Final = ("profile", "entry", "journey", "step", "message", "links")
+CONTEXT: Final = ("profile", "entry", "digest", "journey", "step", "message", "links")
 """What a template can speak of; any other variable is a spelling mistake and found when the template is loaded."""
 
 _FAULTS_OF_DATA: Final = (LiquidError, ArithmeticError, LookupError, TypeError, ValueError)
@@ -67,8 +67,8 @@ def _parsed(source: str, *, html: bool) -> BoundTemplate:
 class LiquidRenderer:
     """Renders templates. The context is a mapping with the names in `CONTEXT`.
 
-    Shapes: profile {traits, identifiers}, entry {properties, context}, journey {name}, step {id}, message {id, url},
-    links {unsubscribe}; all plain JSON values.
+    Shapes: profile {traits, identifiers}, entry {properties, context}, digest {events}, journey {name}, step {id},
+    message {id, url}, links {unsubscribe}; all plain JSON values.
     """
 
     def check(self, template: Template) -> None:
