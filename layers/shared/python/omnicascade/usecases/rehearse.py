@@ -15,6 +15,7 @@ from omnicascade.domain.journeys.definition import load_definition
 from omnicascade.domain.journeys.journey import Journey, ScheduleEntry, SegmentEntry
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.json_text import mapping
+from omnicascade.domain.links import CODE_LENGTH
 from omnicascade.domain.profile import Profile
 from omnicascade.domain.rehearsal.reading import SCENARIO_KEYS, read_scenario, refusal, unknown_keys
 from omnicascade.domain.rehearsal.report import report
@@ -30,6 +31,7 @@ from omnicascade.usecases.store_ports import JourneyStore
 
 KEYS: Final = (*SCENARIO_KEYS, "definition", "templates", "config")
 
+ACCEPTED: Final = "accepted by the provider"
 _LINK: Final = "https://example.com/l/"
 _WAY_OUT: Final = "https://example.com/u/rehearsal"
 """As long as a real link's address would be or shorter: a text message's parts are counted with it."""
@@ -56,9 +58,9 @@ class RehearsalDesk:
             UnacceptableError: `problems` lists everything that is wrong with the definition, templates, settings or
                 the scenario, by path.
         """
-        if not isinstance(body, Mapping):
-            raise refusal([Problem("", "wrong_type", "expected a mapping with `events`, `enter` or `profile`")])
         given = mapping(body)
+        if given is not body:
+            raise refusal([Problem("", "wrong_type", "expected a mapping with `events`, `enter` or `profile`")])
         problems = unknown_keys(given, KEYS, "")
         if problems:
             raise refusal(problems)
@@ -101,10 +103,11 @@ def journey_of(
     Raises:
         UnacceptableError: as for one that is stored; the paths begin with `definition`.
     """
-    if not isinstance(definition, Mapping | str):
+    source = definition if isinstance(definition, str) else mapping(definition)
+    if source is not definition:
         raise refusal([Problem("definition", "wrong_type", "expected a mapping such as {entry: …, steps: […]}")])
     try:
-        document = {"name": name, **read_document(definition if isinstance(definition, str) else mapping(definition))}
+        document = {"name": name, **read_document(source)}
         segments = {*deployment.segments, *(_entry_segment(document) if by_hand else ())}
         currency = deployment.default_currency
         return load_definition(document, templates=templates, segments=segments, currency=currency)
@@ -122,19 +125,19 @@ def _templates(given: object) -> dict[str, Template]:
     """Templates by name, as they are put; a bare text is one that says the same everywhere."""
     if given is None:
         return {}
-    if not isinstance(given, Mapping):
+    if mapping(given) is not given:
         raise refusal([Problem("templates", "wrong_type", "expected templates by name")])
     found: dict[str, Template] = {}
     problems: list[Problem] = []
     for name, said in mapping(given).items():
-        written = {"text": said} if isinstance(said, str) else said
-        if not isinstance(written, Mapping):
+        written: Mapping[str, Any] = {"text": said} if isinstance(said, str) else mapping(said)
+        if written is not said and not isinstance(said, str):
             problems.append(
                 Problem(f"templates.{name}", "wrong_type", f"expected a mapping such as {{text: …}}, not {said!r}")
             )
             continue
         try:
-            found[name] = load_template({"name": name, **mapping(written)})
+            found[name] = load_template({"name": name, **written})
         except UnacceptableError as error:
             nested = error.problems or (Problem("", error.code, error.message),)
             problems += [replace(p, path=f"templates.{name}.{p.path}".rstrip(".")) for p in nested]
@@ -146,15 +149,21 @@ def _templates(given: object) -> dict[str, Template]:
 def _warnings(journey: Journey, deployment: Deployment) -> list[str]:
     warnings = [] if journey.active else [f"{journey.name} is not active: until it is, nobody enters"]
     entry = journey.entry
-    named = isinstance(entry, SegmentEntry | ScheduleEntry) and journey.own_segment is None
-    if named and entry.segment not in deployment.segments:
+    if (
+        isinstance(entry, SegmentEntry | ScheduleEntry)
+        and journey.own_segment is None
+        and entry.segment not in deployment.segments
+    ):
         warnings.append(f"there is no segment {entry.segment}: only `enter` starts runs")
     return warnings
 
 
 @dataclass(slots=True)
 class Quotes:
-    """Prices messages as the sender would: written for this customer, in the words of their template."""
+    """Prices messages as the sender would: written for this customer, in the words of their template.
+
+    A template that says the same to everybody is written once for each channel.
+    """
 
     journey: Journey
     deployment: Deployment
@@ -162,17 +171,22 @@ class Quotes:
     shelf: TemplateShelf
     written: Mapping[str, Template]
     _known: dict[str, Template | None] = field(default_factory=dict[str, Template | None])
+    _same: dict[tuple[str, Channel], str] = field(default_factory=dict[tuple[str, Channel], str])
 
     def __call__(self, send: Send, run: Run, profile: Profile) -> Quote:
         """What would become of one message."""
-        template = self._template(send.template)
-        if template is None:
-            return Quote("failed", f"there is no template {send.template}")
-        try:
-            text = self._text(template, send, run, profile)
-        except RenderError as error:
-            return Quote("failed", str(error))
-        return Quote("sent", "accepted by the provider", self._price(send, text))
+        text = self._same.get((send.template, send.channel))
+        if text is None:
+            template = self._template(send.template)
+            if template is None:
+                return Quote("failed", f"there is no template {send.template}")
+            try:
+                text = self._text(template, send, run, profile)
+            except RenderError as error:
+                return Quote("failed", str(error))
+            if _says_the_same(template):
+                self._same[send.template, send.channel] = text
+        return Quote("sent", ACCEPTED, self._price(send, text))
 
     def _template(self, name: str) -> Template | None:
         if name in self.written:
@@ -196,7 +210,7 @@ class Quotes:
         }
         target = self.renderer.target(template, send.channel, context)
         if target and send.channel is not Channel.PUSH:
-            target = f"{_LINK}{'0' * 12}"
+            target = f"{_LINK}{'0' * CODE_LENGTH}"
         message["url"] = target
         return self.renderer.render(template, send.channel, context, footer=not self.journey.transactional).text
 
@@ -204,3 +218,7 @@ class Quotes:
         if send.channel is Channel.SMS:
             return price_of_sms(text, send.address.value, self.deployment.prices)
         return self.deployment.prices.get(send.channel, DEFAULT_PRICES[send.channel])
+
+
+def _says_the_same(template: Template) -> bool:
+    return not any("{{" in source or "{%" in source for _, source in template.sources())

@@ -16,6 +16,7 @@ from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import Identifier, identifiers_of, normalise, parse_identifier
 from omnicascade.domain.intake import read_time
+from omnicascade.domain.json_text import mapping
 from omnicascade.domain.reach import ADDRESS_TYPES
 from omnicascade.domain.rehearsal.scenario import (
     NOBODY,
@@ -39,6 +40,7 @@ CALL_KEYS: Final = (
     "previousId", "messageId", "timestamp", "integrations",
 )  # fmt: skip
 FEEDBACK_KINDS: Final[tuple[str, ...]] = get_args(FeedbackKind.__value__)
+CHANNELS: Final = tuple(channel.value for channel in Channel)
 CONSENT_WORDS: Final = {"granted": True, "denied": False}
 
 DEFAULT_LENGTH: Final = timedelta(days=30)
@@ -169,10 +171,10 @@ class _Reader:
         """Addresses as `type:value` or {type, value}, or a channel's name for all of its addresses."""
         found: list[Identifier] = []
         for n, entry in enumerate(self._list(given, "profile.suppressed")):
-            if entry in list(Channel):
+            if entry in CHANNELS:
                 found += [i for i in known if i.type in ADDRESS_TYPES[Channel(cast("str", entry))]]
                 continue
-            pair = cast("Mapping[str, object]", entry) if isinstance(entry, Mapping) else {}
+            pair = mapping(entry)
             raw = parse_identifier(entry) if isinstance(entry, str) else None
             kind, value = (raw.type, raw.value) if raw else (pair.get("type"), pair.get("value"))
             identifier = normalise(kind, value) if isinstance(kind, str) else None
@@ -188,7 +190,7 @@ class _Reader:
         words: dict[str, bool] = {}
         for key, said in self._mapping(given, path).items():
             channel, slash, topic = key.partition("/")
-            if channel not in list(Channel) or not (slash and topic):
+            if channel not in CHANNELS or not (slash and topic):
                 self._wrong(f"{path}.{key}", "consent", "expected channel/topic, such as email/promotions or sms/*")
                 continue
             word = cast("Mapping[str, object]", said).get("status") if isinstance(said, Mapping) else said
@@ -218,10 +220,11 @@ class _Reader:
         for n, entry in enumerate(listed):
             path = f"events.{n}"
             given = self._mapping(entry, path)
-            if not given:
+            if not given and isinstance(entry, Mapping):
                 self._wrong(
                     path, "event", 'expected something that happens, such as {"at": "1h", "event": "Order Completed"}'
                 )
+            if not given:
                 continue
             at = self.moment(given.get("at", 0), f"{path}.at")
             if "feedback" in given:
@@ -241,9 +244,9 @@ class _Reader:
             return self._wrong(
                 f"{path}.feedback", "feedback", f"{kind!r} is no feedback{nearest(str(kind), FEEDBACK_KINDS)}"
             )
-        if channel is not None and channel not in list(Channel):
+        if channel is not None and channel not in CHANNELS:
             return self._wrong(
-                f"{path}.channel", "unknown_name", f"{channel!r} is no channel{nearest(str(channel), list(Channel))}"
+                f"{path}.channel", "unknown_name", f"{channel!r} is no channel{nearest(str(channel), CHANNELS)}"
             )
         return Reacts(at, cast("FeedbackKind", kind), Channel(channel) if channel else None, str(given.get("text", "")))
 

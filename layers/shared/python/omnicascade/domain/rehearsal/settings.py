@@ -10,10 +10,10 @@ from decimal import DecimalException
 from typing import Any, Final, cast
 
 from omnicascade.domain.conditions.reading import nearest, read_condition
-from omnicascade.domain.deployment import Channel, Deployment, Topic
+from omnicascade.domain.deployment import Deployment, Topic
 from omnicascade.domain.deployment_json import deployment_from
 from omnicascade.domain.errors import InvalidInputError, Problem
-from omnicascade.domain.rehearsal.reading import refusal, unknown_keys
+from omnicascade.domain.rehearsal.reading import CHANNELS, refusal, unknown_keys
 from omnicascade.domain.segments import Segment
 
 _WORDS: Final = {"on": True, "off": False}
@@ -74,7 +74,7 @@ def _topics(given: Mapping[str, Any], problems: list[Problem]) -> dict[str, Topi
         if word in list(Topic):
             topics[name] = Topic(word)
         else:
-            known = nearest(str(word), list(Topic))
+            known = nearest(str(word), [topic.value for topic in Topic])
             problems.append(Problem(f"config.topics.{name}", "unknown_name", f"{word!r} is no default{known}"))
     return topics
 
@@ -84,8 +84,8 @@ def _channels(real: Deployment, given: Mapping[str, Any], problems: list[Problem
     for name, word in _part(given, "channels", problems).items():
         path = f"config.channels.{name}"
         on = word if isinstance(word, bool) else _WORDS.get(word) if isinstance(word, str) else None
-        if name not in list(Channel):
-            problems.append(Problem(path, "unknown_name", f"{name!r} is no channel{nearest(name, list(Channel))}"))
+        if name not in CHANNELS:
+            problems.append(Problem(path, "unknown_name", f"{name!r} is no channel{nearest(name, CHANNELS)}"))
         elif on is None:
             problems.append(Problem(path, "invalid", f"expected on or off, not {word!r}"))
         elif on:
