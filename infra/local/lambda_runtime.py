@@ -28,6 +28,7 @@ from infra.local.console import capture
 log = logging.getLogger(__name__)
 
 OWN_PACKAGES: Final = ("functions", "omnicascade")
+_OWN: Final = tuple(OWN_PACKAGES)
 CLOCK_MODULE: Final = "omnicascade.wiring.clock"
 KEPT_LINES: Final = 500
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "TZ", "COVERAGE_PROCESS_START")
@@ -211,7 +212,7 @@ class LambdaRuntime:
 
 
 def _own_modules() -> Iterator[str]:
-    return (name for name in list(sys.modules) if name.partition(".")[0] in OWN_PACKAGES)
+    return (name for name in list(sys.modules) if name.startswith(_OWN) and name.partition(".")[0] in OWN_PACKAGES)
 
 
 def _take_own_modules() -> dict[str, types.ModuleType]:

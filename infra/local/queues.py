@@ -5,7 +5,7 @@ takes is deleted; what it fails on becomes visible again after the queue's visib
 moves to the dead-letter queue after the queue's maxReceiveCount, which is moto's doing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -39,10 +39,18 @@ class QueuePoller:
     """A source of the scheduler: one batch of one queue at a time."""
 
     def __init__(
-        self, mapping: QueueMapping, *, sqs: "SQSClient", runtime: LambdaRuntime, scheduler: Scheduler, faults: Faults
+        self,
+        mapping: QueueMapping,
+        *,
+        has_messages: Callable[[], bool],
+        sqs: "SQSClient",
+        runtime: LambdaRuntime,
+        scheduler: Scheduler,
+        faults: Faults,
     ) -> None:
-        """Poll nothing yet."""
+        """Poll nothing yet; an empty queue is known by `has_messages`, which costs less than to receive nothing."""
         self._mapping = mapping
+        self._has_messages = has_messages
         self._sqs = sqs
         self._runtime = runtime
         self._scheduler = scheduler
@@ -59,7 +67,7 @@ class QueuePoller:
 
     def _receive(self) -> list[Mapping[str, Any]]:
         messages: list[Mapping[str, Any]] = []
-        while (room := self._mapping.batch_size - len(messages)) > 0:
+        while (room := self._mapping.batch_size - len(messages)) > 0 and self._has_messages():
             answer = self._sqs.receive_message(
                 QueueUrl=self._mapping.queue_url,
                 MaxNumberOfMessages=min(room, RECEIVE_LIMIT),

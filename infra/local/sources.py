@@ -7,7 +7,7 @@ from infra.local.event_filter import check
 from infra.local.faults import Faults
 from infra.local.inventory import Inventory, SourceMapping
 from infra.local.lambda_runtime import LambdaRuntime
-from infra.local.moto_state import stream_records
+from infra.local.moto_state import queue_look, stream_records
 from infra.local.queues import QueueMapping, QueuePoller
 from infra.local.scheduler import Scheduler
 from infra.local.service_clients import ServiceClients
@@ -37,7 +37,16 @@ def event_sources(
     for mapping in inventory.mappings:
         if mapping.source_arn in inventory.queue_urls:
             described = _queue_mapping(mapping, inventory)
-            sources.append(QueuePoller(described, sqs=clients.sqs, runtime=runtime, scheduler=scheduler, faults=faults))
+            sources.append(
+                QueuePoller(
+                    described,
+                    has_messages=queue_look(account, region, mapping.source_arn.rpartition(":")[2]),
+                    sqs=clients.sqs,
+                    runtime=runtime,
+                    scheduler=scheduler,
+                    faults=faults,
+                )
+            )
         elif mapping.source_arn in inventory.table_of_stream:
             table = inventory.table_of_stream[mapping.source_arn]
             sources.append(
