@@ -203,6 +203,7 @@ class Quotes:
                 "identifiers": {k.identifier.type: k.identifier.value for k in reversed(profile.identifiers)},
             },
             "entry": run.entry or {},
+            "digest": {"events": list(run.digest)},
             "journey": {"name": self.journey.name, "title": self.journey.title},
             "step": {"id": send.step},
             "message": message,
