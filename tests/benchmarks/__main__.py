@@ -19,6 +19,7 @@ from tests.benchmarks import (
     event_road,
     orchestration,
     rebuild,
+    rehearsal,
     same_profiles,
 )
 from tests.benchmarks.figures import Figure
@@ -31,6 +32,7 @@ BENCHMARKS: Final = {
     "cold_start": cold_start.measure,
     "erasure": erasure.measure,
     "deployment": deployment.measure,
+    "rehearsal": rehearsal.measure,
     "orchestration": orchestration.measure,
     "same_profiles": same_profiles.measure,
     "rebuild": rebuild.measure,
