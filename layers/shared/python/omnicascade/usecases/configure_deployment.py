@@ -26,8 +26,17 @@ class ConfigurationShelf(Protocol):
         ...
 
 
+def _nowhere(_documents: Sequence[Mapping[str, Any]]) -> None:
+    """Nobody keeps segments."""
+
+
 def configure_deployment(
-    document: Mapping[str, Any], *, shelf: ConfigurationShelf, workshop: Workshop, new_key: Callable[[], str]
+    document: Mapping[str, Any],
+    *,
+    shelf: ConfigurationShelf,
+    workshop: Workshop,
+    new_key: Callable[[], str],
+    put_segments: Callable[[Sequence[Mapping[str, Any]]], None] = _nowhere,
 ) -> dict[str, int]:
     """Store a configuration document; the same one again changes nothing. Returns how many of each there are.
 
@@ -35,10 +44,15 @@ def configure_deployment(
     key and the trust it had: its events are still there, and are believed as before.
 
     Args:
-        document: `{"deployment": {…, "sources": […]}, "journeys": […], "templates": […]}`.
+        document: `{"deployment": {…, "sources": […]}, "journeys": […], "templates": […], "segments": […]}`; without
+            segments none is stored.
+        shelf, workshop: where the rest of it is kept.
+        new_key: makes a write key.
+        put_segments: see `SegmentBench.store_all`.
 
     Raises:
-        UnacceptableError: the rules of identity, a journey or a template do not load; the deployment must not go on.
+        UnacceptableError: the rules of identity, a segment, a journey or a template do not load; the deployment must
+            not go on.
     """
     settings = dict(document["deployment"])
     sources = settings.pop("sources", [])
@@ -52,6 +66,10 @@ def configure_deployment(
     shelf.put_deployment(settings)
     for template in document["templates"]:
         workshop.store_template(template["name"], template)
+    segments = document.get("segments", ())
+    if segments:
+        put_segments(segments)
     for journey in document["journeys"]:
         workshop.store_journey(journey["name"], journey)
-    return {"sources": len(sources), "templates": len(document["templates"]), "journeys": len(document["journeys"])}
+    counts = {"sources": len(sources), "templates": len(document["templates"]), "journeys": len(document["journeys"])}
+    return counts | ({"segments": len(segments)} if segments else {})

@@ -16,7 +16,7 @@ from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, Problem, UnacceptableError
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.json_text import mapping, parse_json
-from omnicascade.domain.segment_definition import cycle_in, load_segment, segment_schema
+from omnicascade.domain.segment_definition import cycle_in, load_segment
 from omnicascade.domain.segments import JOURNEY_PREFIX, Segment
 from omnicascade.usecases.backfill_segment import order_backfill
 from omnicascade.usecases.find_customer import Customer
@@ -42,10 +42,6 @@ class SegmentBench:
         """Every segment's current version, those of journeys' own entries included."""
         known = sorted(self.settings.deployment().segments.values(), key=lambda segment: segment.name)
         return {"segments": [_line(segment) for segment in known]}
-
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of a definition."""
-        return segment_schema()
 
     def show(self, name: str) -> dict[str, Any]:
         """The current definition as it was put, and how many members there are.

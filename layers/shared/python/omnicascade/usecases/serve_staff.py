@@ -13,6 +13,8 @@ from omnicascade.domain.json_text import parse_json
 from omnicascade.usecases.erase_customer import ErasureDesk
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.manage_segments import SegmentBench, segments_response
+from omnicascade.usecases.preview_segment import SegmentPreview
 from omnicascade.usecases.rehearse import RehearsalDesk
 from omnicascade.usecases.serve_profiles import ProfileDesk
 from omnicascade.usecases.staff_calls import Answer, DeploymentSettings, StaffRequest
@@ -28,6 +30,8 @@ class StaffDesk:
     runs: RunDesk
     rehearsals: RehearsalDesk
     erasures: ErasureDesk
+    segments: SegmentBench
+    previews: SegmentPreview
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     openapi: Mapping[str, Any]
@@ -58,6 +62,21 @@ class StaffDesk:
         """Rehearse a journey; nothing is stored."""
         return Answer(200, self.rehearsals.simulate(request.path["name"], read_document(request.body), self.clock()))
 
+    def put_segment(self, request: StaffRequest) -> Answer:
+        """Store a segment and have everybody judged by it."""
+        return Answer(200, self.segments.put(request.path["name"], request.body, self.clock()))
+
+    def preview_segment(self, request: StaffRequest) -> Answer:
+        """Judge a sample; nothing is stored."""
+        name, body = request.path["name"], request.body
+        shown = self.segments.preview(name, body, self.previews, now=self.clock(), seed=self.new_id())
+        return Answer(200, shown)
+
+    def segments_of(self, request: StaffRequest) -> Answer:
+        """Which segments a customer is in."""
+        customer, deployment = self.profiles.customer(request), self.settings.deployment()
+        return Answer(200, segments_response(customer, deployment, self.profiles.events, self.clock()))
+
 
 _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "GET /openapi.json": lambda desk, _request: Answer(200, dict(desk.openapi)),
@@ -69,6 +88,7 @@ _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "GET /v1/profiles/{id}/events": lambda desk, r: desk.profiles.timeline(r),
     "GET /v1/profiles/{id}/explain": lambda desk, r: desk.profiles.explain(r),
     "GET /v1/profiles/{id}/export": lambda desk, r: desk.profiles.export(r),
+    "GET /v1/profiles/{id}/segments": StaffDesk.segments_of,
     "POST /v1/profiles/{id}/split": lambda desk, r: desk.profiles.split(r),
     "PUT /v1/profiles/{id}/links": lambda desk, r: desk.profiles.link(r),
     "GET /v1/profiles/{id}/consent": lambda desk, r: desk.profiles.consent(r),
@@ -86,6 +106,11 @@ _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     "POST /v1/journeys/{name}/simulate": StaffDesk.simulate,
     "GET /v1/runs/{run_id}": lambda desk, r: Answer(200, desk.runs.show_run(r.path["run_id"])),
     "GET /v1/messages/{message_id}": lambda desk, r: Answer(200, desk.runs.show_message(r.path["message_id"])),
+    "GET /v1/segments": lambda desk, _request: Answer(200, desk.segments.list_segments()),
+    "GET /v1/segments/{name}": lambda desk, r: Answer(200, desk.segments.show(r.path["name"])),
+    "PUT /v1/segments/{name}": StaffDesk.put_segment,
+    "GET /v1/segments/{name}/members": lambda desk, r: Answer(200, desk.segments.members(r.path["name"], r.query)),
+    "POST /v1/segments/{name}/preview": StaffDesk.preview_segment,
     "GET /v1/templates": lambda desk, _request: Answer(200, desk.workshop.list_templates()),
     "GET /v1/templates/{name}": lambda desk, r: Answer(200, desk.workshop.show_template(r.path["name"])),
     "PUT /v1/templates/{name}": lambda desk, r: Answer(200, desk.workshop.put_template(r.path["name"], r.body)),

@@ -1,4 +1,4 @@
-"""Segments, wired: who looks at customers, and where marketers keep definitions."""
+"""Who keeps memberships of segments true, wired."""
 
 from __future__ import annotations
 

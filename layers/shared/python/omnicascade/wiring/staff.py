@@ -4,6 +4,7 @@ import json
 from importlib.resources import files
 from uuid import uuid4
 
+from omnicascade.adapters.census import DynamoCensus
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
@@ -14,6 +15,7 @@ from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.preview_segment import SegmentPreview
 from omnicascade.usecases.rehearse import RehearsalDesk
 from omnicascade.usecases.serve_profiles import ProfileDesk
 from omnicascade.usecases.serve_staff import StaffDesk
@@ -21,6 +23,7 @@ from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
 from omnicascade.wiring.eraser import erasure_desk
 from omnicascade.wiring.late_renderer import LateRenderer
+from omnicascade.wiring.segment_bench import follower, segment_bench
 
 
 def staff_desk(settings: Settings) -> StaffDesk:
@@ -29,6 +32,7 @@ def staff_desk(settings: Settings) -> StaffDesk:
     customers, configuration = DynamoCustomerStore(table), DynamoConfigurationStore(table)
     runs, renderer = DynamoRunStore(table), LateRenderer()
     timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
+    segments, schedules = segment_bench(settings, table, configuration)
     return StaffDesk(
         profiles=ProfileDesk(
             customers=customers,
@@ -40,10 +44,12 @@ def staff_desk(settings: Settings) -> StaffDesk:
             new_id=_new_id,
         ),
         settings=configuration,
-        workshop=Workshop(configuration, configuration, renderer.check),
+        workshop=Workshop(configuration, configuration, renderer.check, follower(segments, schedules)),
         runs=RunDesk(customers, runs, configuration, timer),
         rehearsals=RehearsalDesk(configuration, configuration, renderer),
         erasures=erasure_desk(settings),
+        segments=segments,
+        previews=SegmentPreview(customers, DynamoEventStore(table), DynamoCensus(table)),
         clock=now,
         new_id=_new_id,
         openapi=json.loads(files("omnicascade").joinpath("openapi.json").read_text(encoding="utf-8")),
