@@ -16,6 +16,7 @@ from omnicascade.domain.journeys.journey import Journey, ScheduleEntry, SegmentE
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.links import CODE_LENGTH
+from omnicascade.domain.offers import offer_over
 from omnicascade.domain.profile import Profile
 from omnicascade.domain.rehearsal.reading import SCENARIO_KEYS, read_scenario, refusal, unknown_keys
 from omnicascade.domain.rehearsal.report import report
@@ -180,11 +181,17 @@ class Quotes:
             template = self._template(send.template)
             if template is None:
                 return Quote("failed", f"there is no template {send.template}")
+            claimed = run.entry_of(send.message_id)
+            over = claimed and offer_over(
+                template.valid_until, entry=run.entry, traits=profile.traits, now=claimed.claimed_at
+            )
+            if over:
+                return Quote("refused", over)
             try:
                 text = self._text(template, send, run, profile)
             except RenderError as error:
                 return Quote("failed", str(error))
-            if _says_the_same(template):
+            if template.valid_until is None and _says_the_same(template):
                 self._same[send.template, send.channel] = text
         return Quote("sent", ACCEPTED, self._price(send, text))
 
