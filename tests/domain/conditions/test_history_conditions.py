@@ -166,6 +166,16 @@ def test_calls_that_do_not_speak_of_a_trait_leave_it_alone() -> None:
         assert not holds(city, history=past(told, broken, again), **facts)
 
 
+def test_a_call_speaks_of_traits_in_its_context_too() -> None:
+    """Its own traits count first, as they do in the profile."""
+    facts: dict[str, Any] = {"profile": person({"status": "onboarding"})}
+    aside: dict[str, Any] = {"context": {"traits": {"status": "onboarding"}}}
+    assert holds(_ONBOARDING, history=past(call("identify", NOW - 8 * DAY, **aside)), **facts)
+    overruled = call("identify", NOW - 8 * DAY, traits={"status": "done"}, **aside)
+    again = call("identify", NOW - DAY, traits={"status": "onboarding"})
+    assert not holds(_ONBOARDING, history=past(overruled, again), **facts)
+
+
 def test_where_no_call_tells_the_profile_does() -> None:
     """Since the word that stands was said: without a history, or where something else than a call said it last."""
     told = person({"status": "onboarding"}, stated={"/status": NOW - 8 * DAY})

@@ -90,6 +90,13 @@ def test_events_that_leave_together_count_as_one_change() -> None:
     assert turning(source, history=history) is None
 
 
+def test_what_has_left_already_does_not_leave_again() -> None:
+    """An event that is exactly as old as the window is out, and nothing turns now."""
+    source = {"did": "Order Completed", "within": "7d", "count": {"is": 2}}
+    assert turning(source, history=orders(7 * DAY, 5 * DAY, 3 * DAY)) == NOW + 2 * DAY
+    assert turning({"did": "Order Completed", "within": "7d"}, history=orders(7 * DAY)) is None
+
+
 def test_without_a_window_nothing_leaves() -> None:
     """What was done stays done."""
     assert turning({"did": "Order Completed"}, history=orders(DAY)) is None
@@ -107,8 +114,9 @@ def test_a_trait_turns_when_it_has_been_so_for_long_enough() -> None:
     told = past(call("identify", NOW - 5 * DAY, traits={"status": "onboarding"}))
     assert turning(source, profile=person({"status": "onboarding"}), history=told) == NOW + 2 * DAY
     assert turning(source, profile=person({"status": "done"}), history=told) is None
-    older = past(call("identify", NOW - 8 * DAY, traits={"status": "onboarding"}))
-    assert turning(source, profile=person({"status": "onboarding"}), history=older) is None
+    for age in (7, 8):
+        older = past(call("identify", NOW - age * DAY, traits={"status": "onboarding"}))
+        assert turning(source, profile=person({"status": "onboarding"}), history=older) is None
 
 
 def test_hours_turn_on_the_recipients_clock() -> None:
@@ -127,6 +135,27 @@ def test_hours_turn_with_the_clocks() -> None:
     first = datetime(2026, 10, 25, 0, 15, tzinfo=UTC)
     assert turning(source, now=autumn) == first
     assert turning(source, now=first + timedelta(minutes=30)) == first + timedelta(hours=1)
+
+
+def test_a_window_whose_beginning_is_skipped_opens_with_the_clock_change() -> None:
+    """At the jump from two to three, to the second; and one whose end is skipped closes there."""
+    jump = datetime(2026, 3, 29, 1, tzinfo=UTC)
+    for source in ({"now": "02:15-03:30"}, {"now": "00:30-02:30"}):
+        zoned = {**source, "zone": "Europe/Warsaw"}
+        assert turning(zoned, now=jump - timedelta(minutes=10)) == jump
+
+
+@pytest.mark.parametrize(
+    ("zone", "opens"),
+    [
+        ("Asia/Tokyo", datetime(2026, 3, 11, 23, tzinfo=UTC)),
+        ("Pacific/Kiritimati", datetime(2026, 3, 11, 18, tzinfo=UTC)),
+        ("Pacific/Pago_Pago", datetime(2026, 3, 12, 19, tzinfo=UTC)),
+    ],
+)
+def test_days_are_the_recipients_too(zone: str, opens: datetime) -> None:
+    """Thursday morning begins on Wednesday in UTC, far enough east."""
+    assert turning({"now": "08:00-09:00", "days": ["thu"], "zone": zone}) == opens
 
 
 def test_hours_that_never_close_never_turn() -> None:

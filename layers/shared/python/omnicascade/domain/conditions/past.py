@@ -134,13 +134,19 @@ def since_when(test: Test, facts: Facts) -> datetime | None:
     holds, since = OPERATORS[test.operator], None
     calls = sorted(facts.history.get("identify", ()), key=lambda event: (event.timestamp, event.message_id))
     for event in reversed(calls):
-        said = _said(mapping(event.body.get("traits")), test.argument)
+        said = _spoken(event, test.argument)
         if said is None:
             continue
         if not holds(said[0], test.operand)[0]:
             break
         since = happened(event) if since is None else min(since, happened(event))
     return since or _stated(facts.profile, test.argument)
+
+
+def _spoken(event: Event, path: str) -> tuple[object] | None:
+    """What a call says of a trait: in its own traits, which count first, or in its context's."""
+    own = _said(mapping(event.body.get("traits")), path)
+    return own or _said(mapping(event.context.get("traits")), path)
 
 
 def _said(traits: Mapping[str, object], path: str) -> tuple[object] | None:
