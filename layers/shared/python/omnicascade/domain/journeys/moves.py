@@ -5,11 +5,12 @@ same way.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from omnicascade.domain.errors import ConflictError
 from omnicascade.domain.journeys.journey import ConditionRule, Journey
 from omnicascade.domain.journeys.program import Cascade, CascadeChannel, End, Instruction, Jump, SendMessage, WaitFor
-from omnicascade.domain.journeys.run import Decision, LedgerEntry, Run, RunOutcome
+from omnicascade.domain.journeys.run import Decision, LedgerEntry, OpenCascade, Run, RunOutcome
 from omnicascade.domain.replacing import replace
 
 
@@ -55,9 +56,13 @@ def decided(run: Run, now: datetime, step: str, outcome: str, reason: str) -> Ru
 
 def passed(run: Run) -> Run:
     """The run behind its current slot: at the cascade's next channel, or the next instruction."""
+    return replace(run, **_behind_slot(run))
+
+
+def _behind_slot(run: Run) -> dict[str, Any]:
     if run.cascade:
-        return replace(run, owed_since=None, cascade=replace(run.cascade, position=run.cascade.position + 1))
-    return replace(run, owed_since=None, pc=run.pc + 1)
+        return {"owed_since": None, "cascade": OpenCascade(run.cascade.order, run.cascade.position + 1)}
+    return {"owed_since": None, "pc": run.pc + 1}
 
 
 def behind_cascade(run: Run) -> Run:
@@ -67,8 +72,9 @@ def behind_cascade(run: Run) -> Run:
 
 def ended(run: Run, now: datetime, step: str, outcome: RunOutcome, reason: str) -> Run:
     """The run, over: nothing is due any more."""
-    over = replace(
+    return replace(
         run,
+        decisions=(*run.decisions, Decision(now, step, outcome, reason)),
         status="ended",
         outcome=outcome,
         reason=reason,
@@ -80,12 +86,15 @@ def ended(run: Run, now: datetime, step: str, outcome: RunOutcome, reason: str) 
         waiting=None,
         paused_at=None,
     )
-    return decided(over, now, step, outcome, reason)
 
 
 def with_entry(run: Run, entry: LedgerEntry) -> Run:
     """The run with one ledger entry replaced by its newer state."""
-    return replace(run, ledger=tuple(entry if old.message_id == entry.message_id else old for old in run.ledger))
+    return replace(run, ledger=_ledger_with(run, entry))
+
+
+def _ledger_with(run: Run, entry: LedgerEntry) -> tuple[LedgerEntry, ...]:
+    return tuple(entry if old.message_id == entry.message_id else old for old in run.ledger)
 
 
 def in_flight(journey: Journey, run: Run, entry: LedgerEntry) -> SendMessage | CascadeChannel | None:
@@ -104,12 +113,15 @@ def settled(journey: Journey, run: Run, entry: LedgerEntry, *, since: datetime, 
     """
     place = in_flight(journey, run, entry)
     reason = f"{entry.channel}: {entry.reason}" if entry.reason else str(entry.channel)
-    run = decided(with_entry(run, entry), now, entry.step, entry.outcome, reason)
+    told: dict[str, Any] = {
+        "ledger": _ledger_with(run, entry),
+        "decisions": (*run.decisions, Decision(now, entry.step, entry.outcome, reason)),
+    }
     if place is None:
-        return run
+        return replace(run, **told)
     went_out = entry.outcome in {"sent", "unknown"} and "bounce" not in entry.marks
     wait = place.wait if went_out and isinstance(place, CascadeChannel) else timedelta()
-    return replace(passed(run), due=since + wait if wait else now)
+    return replace(run, **told, **_behind_slot(run), due=since + wait if wait else now)
 
 
 def finished(journey: Journey, run: Run, now: datetime) -> Run:
