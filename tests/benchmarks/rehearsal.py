@@ -99,8 +99,9 @@ def _stage() -> Stage:
 
 
 def _timed(stage: Stage, population: Iterator[Scenario]) -> _Timed:
+    drawn = list(population)
     began, decisions = process_time(), 0
-    for scenario in population:
+    for scenario in drawn:
         played = rehearse(stage, scenario)
         decisions += sum(len(run.decisions) for run in played.runs)
     return _Timed(process_time() - began, decisions)

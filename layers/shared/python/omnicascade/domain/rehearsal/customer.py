@@ -23,12 +23,13 @@ class Customer:
         opening: the events that make them.
     """
 
-    __slots__ = ("_contacts", "_history", "_node", "_person", "_profile", "_projection", "_stage")
+    __slots__ = ("_contacts", "_history", "_new", "_node", "_person", "_profile", "_projection", "_stage")
 
     def __init__(self, stage: Stage, opening: Sequence[Event]) -> None:
         self._stage = stage
         self._node = opening[0].node_id
         self._projection = Projection()
+        self._new: list[Event] = []
         self._history: dict[str, tuple[Event, ...]] = {}
         self._contacts: tuple[Contact, ...] = ()
         self._profile: Profile | None = None
@@ -37,14 +38,11 @@ class Customer:
 
     def learn(self, events: Iterable[Event]) -> None:
         """Take in what happened."""
-        told = list(events)
-        if not told:
-            return
-        self._projection = fold(self._projection, told, self._stage.deployment.computed)
-        for event in told:
+        for event in events:
+            self._new.append(event)
             if event.name in self._stage.history:
                 self._history = {**self._history, event.name: (*self._history.get(event.name, ()), event)}
-        self._profile = self._person = None
+            self._profile = self._person = None
 
     def contacted(self, contact: Contact) -> None:
         """Remember a message that went out, for caps to count."""
@@ -54,7 +52,9 @@ class Customer:
     def profile(self) -> Profile:
         """Who they are by now."""
         if self._profile is None:
-            profile = join({self._node: self._projection}, definitions=self._stage.deployment.computed)
+            definitions = self._stage.deployment.computed
+            self._projection, self._new = fold(self._projection, self._new, definitions), []
+            profile = join({self._node: self._projection}, definitions=definitions)
             if profile is None:
                 raise UnacceptableError("the scenario names no customer")
             self._profile = profile

@@ -108,7 +108,7 @@ class World:
         self._membership = Membership(stage, self._customer, scenario.start)
         self._rounds = Rounds(stage, self._customer, scenario.start)
         self._runs: dict[str, Run] = {}
-        self._live: set[str] = set()
+        self._live: dict[str, None] = {}
         self._slots: dict[str | None, _Slot] = {}
         self._anchor = ""
         self._messages: list[Sent] = []
@@ -152,12 +152,12 @@ class World:
 
     def _settle(self) -> None:
         """Move every run that is due; a run may make another one due."""
-        moved = True
+        moved = bool(self._live)
         while moved:
             moved = False
-            for run_id in [run_id for run_id in self._runs if run_id in self._live]:
+            for run_id in list(self._live):
                 run = self._runs[run_id]
-                moment = engine.next_moment(run)
+                moment = engine.next_moment(run) if run.live else None
                 if moment is not None and moment <= self._now:
                     self._move(run)
                     moved = True
@@ -282,9 +282,9 @@ class World:
     def _keep(self, run: Run) -> None:
         self._runs[run.run_id] = run
         if run.live:
-            self._live.add(run.run_id)
+            self._live[run.run_id] = None
         else:
-            self._live.discard(run.run_id)
+            self._live.pop(run.run_id, None)
 
     def _move(self, run: Run) -> None:
         """As far as a run goes now."""
