@@ -140,6 +140,7 @@ LOCAL: Final = StageConfig(
         _local_source("local-callcentre", "call_centre", trust="low"),
     ),
     email_from="shop@example.com",
+    webhook_hosts=("hooks.example.com",),
     keep_data=False,
 )
 """The embedded stack's own stage: write keys equal the sources' names, nothing outlives the process."""

@@ -17,11 +17,11 @@ import time
 import traceback
 import types
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from infra.local.console import capture
 
@@ -30,8 +30,21 @@ log = logging.getLogger(__name__)
 OWN_PACKAGES: Final = ("functions", "omnicascade")
 _OWN: Final = tuple(OWN_PACKAGES)
 CLOCK_MODULE: Final = "omnicascade.wiring.clock"
+NETWORK_MODULE: Final = "omnicascade.wiring.network"
 KEPT_LINES: Final = 500
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "TZ", "COVERAGE_PROCESS_START")
+
+
+class WayOut(Protocol):
+    """The hosts that are not AWS's."""
+
+    def resolve(self, host: str) -> Collection[str]:
+        """The addresses of a host."""
+        ...
+
+    def post(self, address: str, host: str, path: str, body: bytes, headers: dict[str, str]) -> int:
+        """Take a request; the status."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +97,10 @@ class _Warm:
 class LambdaRuntime:
     """All functions of the stack."""
 
-    def __init__(self, *, now: Callable[[], datetime], region: str, verbose: bool = False) -> None:
-        """Handlers read the time from `now`; with `verbose` their output goes to stderr too."""
+    def __init__(self, *, now: Callable[[], datetime], way_out: WayOut, region: str, verbose: bool = False) -> None:
+        """Handlers read the time from `now` and reach others by `way_out`; `verbose`: their output to stderr too."""
         self._now = now
+        self._way_out = way_out
         self._region = region
         self._verbose = verbose
         self._functions: dict[str, FunctionDefinition] = {}
@@ -156,6 +170,8 @@ class LambdaRuntime:
 
     def _cold_start(self, function: FunctionDefinition) -> _Warm:
         importlib.import_module(CLOCK_MODULE).use(self._now)
+        network = importlib.import_module(NETWORK_MODULE)
+        network.use(network.Network(resolve=self._way_out.resolve, post=self._way_out.post))
         module_name, _, attribute = function.handler.rpartition(".")
         module = importlib.import_module(module_name)
         handler = cast("Callable[[Any, Context], Any]", getattr(module, attribute))

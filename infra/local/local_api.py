@@ -13,6 +13,7 @@ from infra.local.execution import Execution
 from infra.local.http_api import Request, Response
 from infra.local.message_ledger import MessageLedger
 from infra.local.outbox import Message, Outbox
+from infra.local.webhooks import Webhooks
 
 _ACT: Final = re.compile(r"/local/messages/(?P<id>[^/]+)/(?P<act>[a-z]+)")
 _LONGEST: Final = timedelta(days=3660)
@@ -20,6 +21,11 @@ _LONGEST: Final = timedelta(days=3660)
 
 class Controlled(Protocol):
     """What the controls control: the stack."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What was sent to others."""
+        ...
 
     @property
     def outbox(self) -> Outbox:
@@ -72,6 +78,7 @@ class LocalApi:
             ("POST", "/local/settle"): self._settle,
             ("GET", "/local/clock"): self._clock,
             ("POST", "/local/clock"): self._advance,
+            ("GET", "/local/webhooks"): self._webhooks,
             ("GET", "/local/executions"): self._executions,
             ("GET", "/local/logs"): self._logs,
         }
@@ -157,6 +164,22 @@ class LocalApi:
             raise _RefusedError(400, "bad_duration", f"the clock moves at most {_LONGEST.days} days at a time")
         self._stack.advance(duration)
         return Response.of({"now": _iso(self._stack.now())})
+
+    def _webhooks(self, request: Request) -> Response:
+        del request
+        return Response.of(
+            [
+                {
+                    "id": one.id,
+                    "at": _iso(one.at),
+                    "url": one.url,
+                    "headers": dict(one.headers),
+                    "body": one.body,
+                    "answered": one.answered,
+                }
+                for one in self._stack.webhooks.received
+            ]
+        )
 
     def _executions(self, request: Request) -> Response:
         del request

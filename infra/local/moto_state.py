@@ -9,7 +9,7 @@ moto_dynamodb.py.
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import moto.core.utils
@@ -58,7 +58,7 @@ def queue_look(account: str, region: str, name: str) -> Callable[[], bool]:
 
     def look() -> bool:
         backend: Any = get_backend("sqs")[account][region]
-        messages: list[Any] = vars(backend.queues[name])["_messages"]
+        messages = cast("list[Any]", vars(backend.queues[name])["_messages"])
         return any(message.visible and not message.delayed for message in messages)
 
     return look

@@ -40,6 +40,7 @@ from infra.local.scheduler import Scheduler
 from infra.local.service_clients import service_clients
 from infra.local.step_functions import StepFunctions
 from infra.local.template import Template
+from infra.local.webhooks import Webhooks
 
 DEFAULT_URL: Final = "http://127.0.0.1:8787"
 
@@ -71,7 +72,8 @@ class Stack:
         self._server: HttpServer | None = None
         self.clock = VirtualClock(start, speed=speed)
         self.scheduler = Scheduler(self.clock)
-        self._runtime = LambdaRuntime(now=self.clock.now, region=REGION, verbose=verbose)
+        self.webhooks = Webhooks(self.clock)
+        self._runtime = LambdaRuntime(now=self.clock.now, way_out=self.webhooks, region=REGION, verbose=verbose)
         self._gateway = Gateway(self._faults, self._runtime.busy)
         self.clients = service_clients(REGION)
         self.edge = HttpEdge(
@@ -283,6 +285,7 @@ class Stack:
     def _deploy(self) -> None:
         self.scheduler.clear()
         self._runtime.clear()
+        self.webhooks.forget()
         forget_everything()
         self.deployment = Deployment(
             self._template,

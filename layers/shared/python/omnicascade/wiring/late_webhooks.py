@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from omnicascade.usecases.ports import WebhookCall
 from omnicascade.wiring.clients import client
+from omnicascade.wiring.network import network
 
 if TYPE_CHECKING:
     from omnicascade.adapters.webhook_caller import HttpsWebhookCaller
@@ -31,4 +32,5 @@ class LateWebhookCaller:
         from omnicascade.adapters.webhook_caller import HttpsWebhookCaller  # noqa: PLC0415
 
         arn = self._settings.signing_secret_arn
-        return HttpsWebhookCaller(lambda: secret_of(client("secretsmanager"), arn))
+        way = network()
+        return HttpsWebhookCaller(lambda: secret_of(client("secretsmanager"), arn), resolve=way.resolve, post=way.post)
