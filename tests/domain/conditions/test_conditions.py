@@ -15,6 +15,7 @@ from omnicascade.domain.conditions.grammar import ENTRY_SUBJECTS, EVENT_SUBJECTS
 from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.conditions.reading import read_condition
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.documents import read_document
 from tests.domain.conditions.condition_builders import (
     CONDITIONS,
     JSON,
@@ -216,6 +217,37 @@ def test_bottomless_conditions_are_refused() -> None:
     for _ in range(40):
         source = {"not": source}
     assert [problem.code for problem in read_condition(source)[1]] == ["too_deep"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{trait: plan, is: paid}",
+        "{trait: status, is: onboarding, for: 7d}",
+        "{event: properties.late_minutes, gte: 15}",
+        "{did: Order Completed, where: {event: properties.total, gte: 50}, within: 30d, count: {gte: 2}}",
+        "{did: Order Completed, count: {is: 0}, within: 30d}",
+        "{did: Order Completed, since_start: true, match: properties.cart_id}",
+        "{segment: vip}",
+        "{consent: email/promotions, is: granted}",
+        "{reachable: sms}",
+        "{step: welcome-mail, is: answered}",
+        '{now: "09:00-18:00", zone: recipient, days: [mon, fri]}',
+        "{now: 09:00-18:00}",
+        "all: [{trait: plan, in: [paid, trial]}, {any: [{reachable: push}, {not: {reachable: sms}}]}]",
+    ],
+)
+def test_documented_conditions_are_read(source: str) -> None:
+    """From YAML, as an author writes them."""
+    assert problems_of(read_document(source)) == []
+
+
+def test_endless_conditions_are_refused() -> None:
+    """A hundred tests are enough, wherever they stand."""
+    test, where = {"trait": "a", "is": 1}, {"any": [{"event": "a", "is": 1}] * 99}
+    assert problems_of({"all": [test] * 100}) == problems_of({"did": "A", "where": where}) == []
+    assert problems_of({"not": {"all": [test] * 101}}) == [("", "too_many")]
+    assert problems_of({"all": [test, {"did": "A", "where": where}]}) == [("", "too_many")]
 
 
 def test_a_condition_is_stored_as_it_was_written() -> None:

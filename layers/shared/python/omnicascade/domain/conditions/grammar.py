@@ -67,3 +67,6 @@ OWN_ZONES: Final = ("recipient", "recipient-only")
 
 DEEPEST: Final = 20
 """Conditions nested deeper than this are refused, so that judging one never exhausts the stack."""
+
+MOST_TESTS: Final = 100
+"""More tests in one condition are refused, so that judging one, and finding when it turns, has a bound."""

@@ -13,6 +13,7 @@ from omnicascade.domain.conditions.grammar import (
     DEEPEST,
     EVENT_SUBJECTS,
     MEMBERSHIP,
+    MOST_TESTS,
     OPERATOR_MAY_LACK,
     OWN_ZONES,
     QUALIFIERS,
@@ -50,7 +51,24 @@ def read_condition(
     """
     reader = _Reader(subjects, steps, segments, [])
     condition = reader.read(source, "", 0)
+    if condition is not None and _size(condition) > MOST_TESTS:
+        reader.problems.append(
+            Problem("", "too_many", f"a condition may have {MOST_TESTS} tests: name a part as a segment")
+        )
     return (None, reader.problems) if reader.problems else (condition, [])
+
+
+def _size(condition: Condition) -> int:
+    """Tests of a condition, those of `where` included."""
+    match condition:
+        case All(parts) | AnyOf(parts):
+            return sum(map(_size, parts))
+        case Not(part):
+            return _size(part)
+        case Did(_, where) if where is not None:
+            return 1 + _size(where)
+        case _:
+            return 1
 
 
 def nearest(name: str, known: Collection[str]) -> str:
