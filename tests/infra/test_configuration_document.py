@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from infra.config import (
 from infra.configuration_document import JOURNEYS, UnacceptableFileError, configuration_document
 from infra.stack import OmnicascadeStack
 from omnicascade.contracts import CONFIGURATION_FILE, Function
-from omnicascade.domain.deployment import Price, Source, Topic
+from omnicascade.domain.deployment import Cap, Channel, Price, Source, Topic
 from omnicascade.domain.deployment_json import deployment_from, source_from
 from tests.infra.template_reader import TemplateReader
 
@@ -71,6 +72,8 @@ def test_the_product_reads_back_what_a_stage_says() -> None:
         prices={"sms.CZ": Price(Decimal("0.0475"), "EUR")},
         default_currency="EUR",
         default_zone="Europe/Prague",
+        caps=(Cap(3, timedelta(days=1)), Cap(1, timedelta(days=7), Channel.SMS, transactional=True)),
+        webhook_hosts=("hooks.example.com",),
     )
     document = deployment_document(stage)
     deployment = deployment_from(document)
@@ -78,6 +81,7 @@ def test_the_product_reads_back_what_a_stage_says() -> None:
     assert deployment.channels_off == {"sms"}
     assert deployment.prices["sms.CZ"] == Price(Decimal("0.0475"), "EUR")
     assert (deployment.default_currency, deployment.default_zone) == ("EUR", "Europe/Prague")
+    assert (deployment.caps, deployment.webhook_hosts) == (stage.caps, {"hooks.example.com"})
     assert [source_from(s) for s in document["sources"]] == [s.source for s in stage.sources]
 
 
@@ -86,6 +90,50 @@ def test_a_slip_in_a_journey_stops_the_synth_and_names_the_file(tmp_path: Path) 
     (tmp_path / "hello.yaml").write_text("name: hello\nsteps:\n  - email: {template: nowhere}\n", encoding="utf-8")
     with pytest.raises(UnacceptableFileError, match=r"(?s)hello\.yaml.*steps.*nowhere"):
         configuration_document(LOCAL, tmp_path)
+
+
+def test_a_stage_refuses_limits_that_cannot_be_meant() -> None:
+    """A host that is none, a cap of no message."""
+    with pytest.raises(InvalidConfigurationError, match=r"webhook_hosts\.0"):
+        replace(LOCAL, webhook_hosts=("https://hooks.example.com",))
+    with pytest.raises(InvalidConfigurationError, match=r"caps\.0\.messages"):
+        replace(LOCAL, caps=(Cap(0, timedelta(days=1)),))
+
+
+def _library(folder: Path, **segments: str) -> Path:
+    """A folder with a journey that waits for the segment `big`, a template, and these segments."""
+    for part in ("templates", "segments"):
+        (folder / part).mkdir(exist_ok=True)
+    (folder / "hello.yaml").write_text(
+        "name: hello\nentry: {segment: big}\nsteps: [{email: {template: hi}}]\n", encoding="utf-8"
+    )
+    (folder / "templates/hi.yaml").write_text("name: hi\ntext: Hi\n", encoding="utf-8")
+    for name, when in segments.items():
+        (folder / f"segments/{name}.yaml").write_text(f"name: {name}\nwhen: {when}\n", encoding="utf-8")
+    return folder
+
+
+def test_segments_stand_behind_those_that_they_name(tmp_path: Path) -> None:
+    """Whatever their files are called; journeys may name all of them."""
+    folder = _library(tmp_path, big="{segment: rich}", rich="{trait: orders, gte: 9}")
+    assert [segment["name"] for segment in configuration_document(LOCAL, folder)["segments"]] == ["rich", "big"]
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        ({"big": "{segment: rihc}", "rich": "{trait: orders, gte: 9}"}, r"(?s)big\.yaml.*rihc.*did you mean 'rich'"),
+        ({"big": "{segment: rich}", "rich": "{segment: big}"}, r"big\.yaml"),
+        ({"rich": "{trait: orders, gte: 9}"}, r"(?s)hello\.yaml.*no segment big"),
+    ],
+    ids=["unknown", "cycle", "unknown to a journey"],
+)
+def test_a_slip_in_a_segment_stops_the_synth_and_names_the_file(
+    tmp_path: Path, segments: dict[str, str], message: str
+) -> None:
+    """Unknown names, in segments and in journeys, and segments that ask for each other."""
+    with pytest.raises(UnacceptableFileError, match=message):
+        configuration_document(LOCAL, _library(tmp_path, **segments))
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path: Path) -> None:

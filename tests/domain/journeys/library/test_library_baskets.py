@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.domain.journeys.library.library_stage import identify, leaves, reacts, rehearse, track
+from omnicascade.domain.journeys.definition import load_definition
+from tests.domain.journeys.library.library_stage import JOURNEYS, identify, leaves, reacts, rehearse, track
 
 
 def added(at: str, cart: str = "c1") -> dict[str, Any]:
@@ -20,6 +21,15 @@ def viewed(at: str, product: str = "p1") -> dict[str, Any]:
 def ordered(at: str, **properties: Any) -> dict[str, Any]:
     """An order."""
     return track(at, "Order Completed", **{"order_id": "o1", "total": 40, **properties})
+
+
+def test_only_what_every_shop_can_use_at_once_is_switched_on() -> None:
+    """The others need events of the shop's own, and say so in their first line."""
+    active = {path.stem for path in JOURNEYS.glob("*.yaml") if load_definition(path.read_text(encoding="utf-8")).active}
+    assert active == {"abandoned-cart", "welcome"}
+    assert len(list(JOURNEYS.glob("*.yaml"))) == 10
+    for path in JOURNEYS.glob("*.yaml"):
+        assert path.read_text(encoding="utf-8").startswith("# Switched off as shipped") is (path.stem not in active)
 
 
 # welcome
