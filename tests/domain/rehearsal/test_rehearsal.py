@@ -217,6 +217,15 @@ def test_an_update_is_known_to_the_steps_behind_it() -> None:
     assert sent(told) == [(0, "push")]
 
 
+def test_a_webhook_is_called_only_where_it_may_be() -> None:
+    """Nobody is called; a host that is not allowed is on record, and the run goes on either way."""
+    step: dict[str, Any] = {"webhook": {"url": "https://hooks.example.com/x", "body": {"a": 1}}}
+    refused = played(step, PUSH, enter="0s")
+    assert ("hooks.example.com is none of" in reasons(refused, "failed")[0], sent(refused)) == (True, [(0, "push")])
+    called = played(step, PUSH, enter="0s", config={"webhook_hosts": ["hooks.example.com"]})
+    assert (reasons(called, "called"), sent(called)) == (["rehearsed: nothing was called"], [(0, "push")])
+
+
 def test_a_text_message_is_priced_by_parts_and_country() -> None:
     """171 characters are two parts, each at Poland's price."""
     text: dict[str, Any] = {"id": "s", "sms": {"template": "long"}}

@@ -3,7 +3,7 @@
 Exists apart from the world because entries by events and by hand need none of it.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from omnicascade.domain.conditions.judging import judge
@@ -74,5 +74,7 @@ class Rounds:
         return holds, f"{self._entry.expression} {now.isoformat()}" if holds else f"not in the segment: {reason}"
 
     def _following(self, after: datetime) -> datetime | None:
-        zone = zone_named(self._stage.deployment.default_zone) if self._entry else None
-        return next_moment(self._entry.expression, zone, after) if self._entry and zone else None
+        if self._entry is None:
+            return None
+        zone = zone_named(self._stage.deployment.default_zone) or UTC
+        return next_moment(self._entry.expression, zone, after)

@@ -5,12 +5,13 @@ the same order. Pure: no ports, no clock; the same scenario always plays alike.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
-from omnicascade.domain.deployment import Channel, Price
+from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.event import Event
 from omnicascade.domain.journeys import engine
@@ -287,8 +288,9 @@ class World:
             self._live.pop(run.run_id, None)
 
     def _move(self, run: Run) -> None:
-        """As far as a run goes now."""
+        """As far as a run goes now; what it says of the customer comes in as an event once it rests."""
         journey, deployment, now = self._stage.journey, self._stage.deployment, self._now
+        said: list[Event] = []
         while True:
             self._step()
             step = engine.advance(journey, run, self._customer.person, deployment, now)
@@ -297,19 +299,19 @@ class World:
                 case Send() as send:
                     run = self._send(run, send)
                 case SetTraits() as update:
-                    self._keep(run)
-                    self._update(update)
-                    run = self._runs[run.run_id]
+                    said.append(self._words(update))
                 case CallWebhook() as call:
-                    run = engine.record_call(journey, run, call.step, "called", "rehearsed: nothing was called", now)
+                    outcome, reason = _called(call, deployment)
+                    run = engine.record_call(journey, run, call.step, outcome, reason, now)
                 case None:
-                    self._keep(run)
-                    return
+                    break
+        self._keep(run)
+        for event in said:
+            self._arrive(event)
 
-    def _update(self, update: SetTraits) -> None:
-        body = {"traits": dict(update.traits)}
-        known = self._customer.known[:1]
-        self._arrive(event_of("identify", "identify", update.message_id, self._now, known, body, JOURNEY_SOURCE))
+    def _words(self, update: SetTraits) -> Event:
+        body, known = {"traits": dict(update.traits)}, self._customer.known[:1]
+        return event_of("identify", "identify", update.message_id, self._now, known, body, JOURNEY_SOURCE)
 
     def _send(self, run: Run, send: Send) -> Run:
         """Price the message, take it from the budget, and have the provider accept it."""
@@ -335,11 +337,21 @@ class World:
 
     def _reserve(self, channel: Channel, price: Price, limit: Price) -> str | None:
         """Take a message's price from its month's budget; the reason where it does not have it."""
-        zone = zone_named(self._stage.deployment.default_zone)
+        zone = zone_named(self._stage.deployment.default_zone) or UTC
         month = self._now.astimezone(zone).strftime("%Y-%m")
+        if price.currency != limit.currency:
+            return f"the budget is in {limit.currency}, and the message costs {price.currency}"
         spent = self._purse.get((channel, month), Decimal())
-        if price.currency != limit.currency or spent + price.amount > limit.amount:
-            left = f"{limit.amount:f} {limit.currency} for {month} has less left than {price.amount:f} {price.currency}"
-            return f"the budget of {left}"
+        if spent + price.amount > limit.amount:
+            left = f"{limit.amount:f} {limit.currency} for {month} has less left than the message's"
+            return f"the budget of {left} {price.amount:f} {price.currency}"
         self._purse[channel, month] = spent + price.amount
         return None
+
+
+def _called(call: CallWebhook, deployment: Deployment) -> tuple[Literal["called", "failed"], str]:
+    """Nobody is called; a host that the deployment does not allow fails as it would."""
+    host = (urlsplit(call.url).hostname or "").lower()
+    if host in {known.lower() for known in deployment.webhook_hosts}:
+        return "called", "rehearsed: nothing was called"
+    return "failed", f"{host} is none of the hosts that webhooks may call"
