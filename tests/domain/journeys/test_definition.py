@@ -180,6 +180,12 @@ def test_names_outside_the_document_are_checked_where_they_are_known() -> None:
         (with_part({"exit": [{"segment": "lapsed"}]}), "'segment' is not known here: write {when: {segment: …}}"),
         (with_step({"email": "welcome"}), "expected a mapping such as {template: welcome}, not 'welcome'"),
         (with_step({"push": {"template": "a", "tempalte": "b"}}), "did you mean 'template'?"),
+        (with_step({"end": "done"}), "expected a mapping such as {reason: enough}, not 'done'"),
+        (with_step(None), "expected a mapping such as {push: {template: welcome}}, not nothing"),
+        (with_step({"id": "a b", "wait": "1d"}), "expected 1 to 64 letters, digits, - and _, not 'a b'"),
+        (with_part({"exit": "Order Completed"}), "expected a list, such as [ … ], not 'Order Completed'"),
+        (with_part({"holdout": 10}), "write 10%"),
+        (with_part({"cap": {"messages": "5", "per": "24h"}}), "expected a whole number, not '5'"),
         (with_step({"delay": "2d"}), "write `wait`"),
         (with_step({"wait": {"until": "09:00", "offset": "1h"}}), "'offset' does not go with until, days, zone"),
         (with_step({"wait": {"until": "event.a", "ofset": "1h"}}), "did you mean 'offset'?"),
@@ -193,6 +199,13 @@ def test_an_error_says_what_to_write_instead(document: dict[str, Any], sentence:
     with pytest.raises(UnacceptableError) as caught:
         load_definition(document, segments={"lapsed"}, hosts={"hooks.example.com"})
     assert sentence in "\n".join(problem.message for problem in caught.value.problems)
+
+
+def test_a_misspelt_name_is_one_problem() -> None:
+    """It is not missing as well; what is missing besides is told."""
+    assert problems(with_part({"exit": [{"evnt": "X"}]})) == {"exit.0.evnt": "unknown_name"}
+    assert problems(with_part({"cap": {"mesages": 5}})) == {"cap.mesages": "unknown_name", "cap.per": "missing"}
+    assert problems({"nam": "j", "steps": [CASCADE]}) == {"nam": "unknown_name"}
 
 
 def test_defaults_are_the_careful_ones() -> None:

@@ -1,5 +1,6 @@
 """Compiling: what steps are called, where arms lead, and that the flat program does what the nested one says."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.journey import from_json, to_json
 from omnicascade.domain.journeys.program import Check, End, Fork, Instruction, Jump, SendMessage, Split, WaitFor
 from tests.domain.journeys.definition_examples import with_step
 
@@ -217,6 +219,14 @@ def test_the_flat_program_does_what_the_nested_steps_say(steps: list[dict[str, A
     for at, part in enumerate(code):
         assert all(at < target <= len(code) for target in _ways(part))
     assert _run_flat(code, choose) == _run_nested(steps, "", choose)
+
+
+@given(NESTED)
+def test_a_nested_journey_survives_its_stored_form(steps: list[dict[str, Any]]) -> None:
+    """Through real JSON text, whatever its shape; as JSON it means the same as the mapping."""
+    journey = load_definition(with_step(*steps))
+    assert from_json(json.loads(json.dumps(to_json(journey)))) == journey
+    assert load_definition(json.dumps(with_step(*steps))) == journey
 
 
 def _ways(part: Instruction) -> list[int]:

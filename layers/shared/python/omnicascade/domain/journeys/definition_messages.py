@@ -15,6 +15,7 @@ CHANNELS: Final = ("push", "email", "sms")
 class MessageModel(Model):
     """One message of a step."""
 
+    example = "{template: welcome}"
     instead: ClassVar[Mapping[str, str]] = {
         "wait": "a wait for an answer belongs into a cascade; else write a step `wait`"
     }
@@ -39,6 +40,7 @@ def exactly_one(names: tuple[str, ...]) -> dict[str, Any]:
 class PerChannel(Model):
     """Exactly one of push, email, sms."""
 
+    example = "{push: {template: welcome}}"
     model_config = ConfigDict(json_schema_extra=exactly_one(CHANNELS))
     push: CascadeMessageModel | None = None
     email: CascadeMessageModel | None = None
@@ -69,6 +71,7 @@ class PerChannel(Model):
 class CascadeModel(Model):
     """Channels in turn until one is answered."""
 
+    example = "{channels: [{push: {template: welcome, wait: 4h}}]}"
     order: Literal["listed", "preferred"] = "listed"
     answered_by: Answers | None = None
     channels: Annotated[list[PerChannel], Field(min_length=1)]

@@ -71,6 +71,7 @@ class ReentryModel(Model):
 class RuleModel(Model):
     """An event, of this run's key where `match` is given."""
 
+    example = "{event: Order Completed}"
     instead: ClassVar[Mapping[str, str]] = {
         "segment": "write {when: {segment: …}}",
         "if": "write `when`, or `where` beside an event",
@@ -89,6 +90,7 @@ class WhenRuleModel(Model):
 class GoalModel(RuleModel):
     """The event that is a run's success."""
 
+    example = "{event: Order Completed, within: 7d}"
     instead: ClassVar[Mapping[str, str]] = {"when": "a goal is an event"}
     within: Length | None = None
 
@@ -96,6 +98,7 @@ class GoalModel(RuleModel):
 class QuietHoursModel(Model):
     """When nothing is sent; both ends inclusive, may pass midnight."""
 
+    example = '{from: "21:00", to: "09:00"}'
     start: Annotated[Clock, Field(alias="from")]
     end: Annotated[Clock, Field(alias="to")]
     zone: Zone = "recipient"
@@ -106,6 +109,7 @@ class QuietHoursModel(Model):
 class CapModel(Model):
     """At most so many messages of this journey to one person within a rolling window."""
 
+    example = "{messages: 5, per: 24h}"
     messages: Annotated[int, Field(ge=1)]
     per: Length
 

@@ -10,17 +10,41 @@ from pydantic_core import ErrorDetails
 from omnicascade.domain.conditions.comparisons import show
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import Problem
-from omnicascade.domain.journeys.definition_messages import CascadeMessageModel, MessageModel
 from omnicascade.domain.journeys.definition_model import JourneyModel
 from omnicascade.domain.journeys.definition_shape import Model
 from omnicascade.domain.json_text import mapping
 
-_MAPPING_EXPECTED: Final = {"model_type", "model_attributes_type", "dict_type"}
+_EXPECTED: Final[Mapping[str, str]] = {
+    "list_type": "a list, such as [ … ]",
+    "too_short": "at least one",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "dict_type": "a mapping",
+}
+
+_FORMS: Final[Mapping[str, str]] = {
+    r"^[A-Za-z0-9_-]{1,64}$": "1 to 64 letters, digits, - and _",
+    r"^[a-z0-9][a-z0-9-]{0,39}$": "1 to 40 of a-z, 0-9 and -, beginning with no -",
+    r"^[A-Za-z0-9_.-]{1,64}$": "1 to 64 letters, digits, points, - and _",
+    r"^[A-Za-z0-9][A-Za-z0-9_ -]{0,39}$": "1 to 40 letters, digits, spaces, - and _",
+    r"^[^.\s][^.]*(\.[^.]+)*$": "a dotted path such as properties.cart_id",
+    r"\S": "a name",
+}
+"""What a pattern asks for, in words."""
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """Every problem, in the order it was found."""
-    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
+    """Every problem, in the order it was found; a name that was only misspelt is not missing as well."""
+    found = [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
+    misspelt = {_meant(problem) for problem in found if problem.code == "unknown_name"}
+    return [problem for problem in found if problem.code != "missing" or problem.path not in misspelt]
+
+
+def _meant(problem: Problem) -> str:
+    """The path that a misspelt name would have had."""
+    hint = re.search(r"did you mean '([^']*)'", problem.message)
+    return f"{problem.path.rpartition('.')[0]}.{hint[1]}".lstrip(".") if hint else ""
 
 
 def _problems(detail: ErrorDetails) -> list[Problem]:
@@ -44,21 +68,18 @@ def _is_tag(part: int | str) -> bool:
 
 
 def _sentence(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
-    code, got = detail["type"], show(detail["input"])
+    code, got = detail["type"], "nothing" if detail["input"] is None else show(detail["input"])
     if code == "missing":
         return f"{detail['loc'][-1]!r} is required"
     if code == "string_pattern_mismatch":
-        return f"expected text of the form {context['pattern']}, not {got}"
-    if code in _MAPPING_EXPECTED:
-        return f"expected {_example_of(_model_at(detail['loc']))}, not {got}"
+        return f"expected {_FORMS.get(context['pattern'], context['pattern'])}, not {got}"
+    if code in {"model_type", "model_attributes_type"}:
+        model = _model_at(detail["loc"])
+        return f"expected a mapping such as {model.example or _names_of(model)}, not {got}"
+    if code in _EXPECTED:
+        return f"expected {_EXPECTED[code]}, not {got}"
     expectation = detail["msg"].removeprefix("Input should be ")
     return detail["msg"] if expectation == detail["msg"] else f"expected {expectation}, not {got}"
-
-
-def _example_of(model: type[Model]) -> str:
-    if model in {MessageModel, CascadeMessageModel}:
-        return "a mapping such as {template: welcome}"
-    return f"a mapping with some of {', '.join(_names_of(model))}"
 
 
 def _names_of(model: type[Model]) -> list[str]:

@@ -15,11 +15,13 @@ from omnicascade.domain.json_text import mapping
 class Model(BaseModel):
     """Refuses unknown names and guesses no types.
 
-    `instead` says what to write instead of a name that is not known, but that authors are likely to try.
+    `instead` says what to write instead of a name that is not known, but that authors are likely to try; `example` is
+    what an author sees who wrote something else than a mapping.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=True)
     instead: ClassVar[Mapping[str, str]] = {}
+    example: ClassVar[str] = ""
     forms: ClassVar[dict[str, type["Model"]]] = {}
     """Every model by its tag."""
 

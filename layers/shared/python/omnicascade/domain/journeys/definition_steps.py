@@ -73,6 +73,7 @@ class WaitConditionModel(Model):
 class BranchArm(Model):
     """What to do where a condition holds."""
 
+    example = "{if: {segment: vip}, then: [{push: {template: welcome}}]}"
     instead: ClassVar[Mapping[str, str]] = {"otherwise": "write `otherwise` beside `branch`", "when": "write `if`"}
     condition: Annotated[RunCondition, Field(alias="if")]
     then: list["StepModel"]
@@ -81,6 +82,7 @@ class BranchArm(Model):
 class SplitArm(Model):
     """What one share of all customers gets; without `then`, nothing."""
 
+    example = "{name: A, share: 50%, then: [{push: {template: welcome}}]}"
     name: ArmName
     share: Percent
     then: list["StepModel"] | None = None
@@ -89,6 +91,7 @@ class SplitArm(Model):
 class DigestModel(Model):
     """Collects events, and goes on once."""
 
+    example = "{event: Comment Added, window: 10m}"
     event: EventName
     key: Path | None = None
     window: Length
@@ -97,12 +100,14 @@ class DigestModel(Model):
 class UpdateModel(Model):
     """Traits to say about the customer."""
 
+    example = "{traits: {reminded: true}}"
     traits: Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Any], Field(min_length=1)]
 
 
 class WebhookModel(Model):
     """A request to make."""
 
+    example = '{url: "https://hooks.example.com/in"}'
     url: Url
     body: Annotated[dict[str, Any], Field(default_factory=dict)]
 
@@ -110,6 +115,7 @@ class WebhookModel(Model):
 class EndModel(Model):
     """Why the run is over."""
 
+    example = "{reason: enough}"
     reason: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
@@ -157,6 +163,7 @@ def _step_schema(schema: dict[str, Any]) -> None:
 class StepModel(Model):
     """One step: exactly one kind, with an id and a condition beside it."""
 
+    example = "{push: {template: welcome}}"
     model_config = ConfigDict(json_schema_extra=_step_schema)
     instead: ClassVar[Mapping[str, str]] = {
         "message": "write push, email or sms",

@@ -104,6 +104,8 @@ def _money(value: object, info: ValidationInfo) -> Price:
 
 
 def _percent(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:
+        raise PydanticCustomError("percent", "expected a share of all customers: write {got}%", {"got": value})
     found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,4})?) ?%", value) if isinstance(value, str) else None
     if found is None or float(found[1]) > 100:
         raise PydanticCustomError("percent", "expected 0% to 100%, such as 10%, not {got}", {"got": show(value)})
@@ -222,7 +224,7 @@ RunCondition = Annotated[Condition, _condition(SUBJECTS), _ConditionSchema]
 EntryCondition = Annotated[Condition, _condition(ENTRY_SUBJECTS), _ConditionSchema]
 CustomerCondition = Annotated[Condition, _condition(SEGMENT_SUBJECTS), _ConditionSchema]
 EventCondition = Annotated[Condition, _condition(EVENT_SUBJECTS), WithJsonSchema({"$comment": EVENT_CONDITION_MARK})]
-EventName = Annotated[str, Field(min_length=1, max_length=200)]
+EventName = Annotated[str, Field(pattern=r"\S", max_length=200)]
 Path = Annotated[str, Field(pattern=_PATH, max_length=200)]
 MomentPath = Annotated[
     str,
