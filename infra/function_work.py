@@ -171,7 +171,7 @@ def work_of(parts: Parts) -> dict[Function, Work]:
                 Env.ARCHIVE_BUCKET: parts.archive.bucket.bucket_name,
             },
             [
-                may.use_table(table, *may.READ, "PutItem", "ConditionCheckItem", "BatchWriteItem", "PartiQLInsert"),
+                may.use_table(table, *may.READ, *may.WRITE, "BatchWriteItem", "PartiQLInsert"),
                 may.answer_tokens(machine),
                 may.consume(parts.erasures.queue.queue_arn),
                 may.send_to(parts.erasures.queue.queue_arn),
@@ -191,7 +191,7 @@ def work_of(parts: Parts) -> dict[Function, Work]:
         Function.CONFIGURE_DEPLOYMENT: Work(
             stores | later | {Env.SMS_DELIVERY_ROLE_ARN: parts.sms_log.role.role_arn},
             [
-                may.use_configuration(table, "GetItem", "PutItem", "Query", "UpdateItem"),
+                may.use_configuration(table, "GetItem", "BatchGetItem", "PutItem", "Query", "UpdateItem"),
                 may.note_errands(table),
                 may.configure_sms(),
                 may.hand_to_sns(as_role(parts.sms_log.role)),
@@ -202,7 +202,7 @@ def work_of(parts: Parts) -> dict[Function, Work]:
         Function.RUN_ERRANDS: Work(
             road | later | {Env.STATE_MACHINE_ARN: machine},
             [
-                may.use_table(table, *may.READ, *may.WRITE, *may.WRITE_MANY),
+                may.use_table(table, *may.READ, *may.WRITE, *may.WRITE_MANY, "BatchWriteItem"),
                 may.walk_live_runs(table),
                 may.walk_table(table),
                 may.start_runs(machine),

@@ -45,13 +45,15 @@ ALLOWED = {
     | ANSWER
     | CONSUME
     | SEND
-    | {"dynamodb:PutItem", "dynamodb:ConditionCheckItem", "dynamodb:BatchWriteItem", "dynamodb:PartiQLInsert"}
+    | WRITE
+    | {"dynamodb:BatchWriteItem", "dynamodb:PartiQLInsert"}
     | {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObjectVersion"}
     | {"s3:ListBucket", "s3:ListBucketVersions"}
     | {"secretsmanager:GetSecretValue"},
     Function.REBUILD_PROFILES: READ | WRITE | WRITE_MANY | {"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
     Function.CONFIGURE_DEPLOYMENT: {
         "dynamodb:GetItem",
+        "dynamodb:BatchGetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
@@ -64,7 +66,7 @@ ALLOWED = {
     | ANSWER
     | CONSUME
     | KEEP_ERRANDS
-    | {"dynamodb:Scan", "states:StartExecution"},
+    | {"dynamodb:BatchWriteItem", "dynamodb:Scan", "states:StartExecution"},
     Function.WATCH_RUNS: READ
     | ANSWER
     | SEND

@@ -33,7 +33,7 @@ class ErasureWorld(World):
 
     def __init__(self, around: Around = straight) -> None:
         super().__init__(around)
-        self.erasures = MemoryErasureStore(self.events, self.customers, self.runs, self.links)
+        self.erasures = MemoryErasureStore(self.events, self.customers, self.runs, self.links, self.segments)
         self.archive = MemoryArchive()
         self.orders = MemoryErasureQueue()
         self._archived = 0

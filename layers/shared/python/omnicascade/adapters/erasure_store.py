@@ -16,7 +16,9 @@ from omnicascade.adapters import keys
 from omnicascade.adapters.customer_store import edge_from, slot_from
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
 from omnicascade.adapters.event_store import event_from, event_item
+from omnicascade.adapters.membership_items import membership_from
 from omnicascade.adapters.run_items import run_from
+from omnicascade.adapters.segment_store import DynamoSegmentStore
 from omnicascade.domain.erasure import RECEIPT_KEPT, REMEMBERED, Counts, Erasure, Receipt, Work
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import Event, MessageId
@@ -27,6 +29,7 @@ from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
 from omnicascade.usecases.erasure_ports import Holdings
 from omnicascade.usecases.move_runs import ATTEMPTS
+from omnicascade.usecases.store_ports import Membership
 
 PAGE_ITEMS: Final = 500
 """Items read at a time: at most 16 MB of the largest events, and half a megabyte of usual ones."""
@@ -136,6 +139,7 @@ class DynamoErasureStore:
             events=[(sk, event_from(item)) for sk, item in named if sk.startswith(keys.EVENT_KEY_PREFIX)],
             slots=[(sk, slot_from(item)) for sk, item in named if sk.startswith(keys.SLOT_PREFIX)],
             runs=[(sk, run_from(item)) for sk, item in named if sk.startswith((keys.RUN_PREFIX, keys.LIVE_RUN_PREFIX))],
+            memberships=[membership_from(item) for sk, item in named if sk.startswith(keys.MEMBERSHIP_PREFIX)],
             rest=[sk for sk, _ in named if sk == keys.CONTACTS],
             last=named[-1][0] if len(named) == PAGE_ITEMS else None,
         )
@@ -143,6 +147,10 @@ class DynamoErasureStore:
     def remove(self, node: NodeId, places: Collection[str]) -> None:
         """See `ErasureStore.remove`. Cost: 1 write unit per KB, and 1 for an event's place in the timeline."""
         self._table.delete_many([(node, place) for place in places])
+
+    def forget(self, known: Membership) -> None:
+        """See `ErasureStore.forget`. Cost: 1 write unit; 6 for a member."""
+        DynamoSegmentStore(self._table).forget(known)
 
     def tracked(self, codes: Collection[str]) -> Sequence[str]:
         """See `ErasureStore.tracked`. Cost: 1 read unit each."""

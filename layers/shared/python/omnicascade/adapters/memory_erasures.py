@@ -10,7 +10,9 @@ from typing import Any
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.event_archive import described
+from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_runs import MemoryRunStore
+from omnicascade.adapters.memory_segments import MemorySegmentStore
 from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore
 from omnicascade.domain.erasure import Erasure, Receipt, erased_until, hour_of, line_without
 from omnicascade.domain.errors import NotFoundError, StaleWriteError
@@ -19,7 +21,7 @@ from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.erasure_ports import Holdings, Rewritten
-from omnicascade.usecases.store_ports import ProjectionChange
+from omnicascade.usecases.store_ports import Membership, ProjectionChange
 
 type Line = Mapping[str, Any]
 
@@ -34,8 +36,14 @@ class MemoryErasureStore:
     page = 3
 
     def __init__(
-        self, events: MemoryEventStore, customers: MemoryCustomerStore, runs: MemoryRunStore, links: MemoryLinkStore
+        self,
+        events: MemoryEventStore,
+        customers: MemoryCustomerStore,
+        runs: MemoryRunStore,
+        links: MemoryLinkStore,
+        segments: MemorySegmentStore | None = None,
     ) -> None:
+        self._segments = segments or MemorySegmentStore(customers, MemoryConfigurationStore())
         self._events, self._customers, self._runs, self._links = events, customers, runs, links
         self._orders: dict[str, Erasure] = {}
         self._receipts: dict[str, Receipt] = {}
@@ -97,12 +105,15 @@ class MemoryErasureStore:
             (keys.run_key(stored.run.run_id, live=stored.run.live)[1], stored) for stored in self._runs.kept_at(node)
         ]
         rest = [keys.CONTACTS] if self._customers.at(node).contacts else []
-        places = sorted(place for place in (*(at for at, _ in (*events, *slots, *runs)), *rest) if place > after)
+        known = [(keys.membership_key(one.segment), one) for one in self._customers.at(node).memberships.values()]
+        named = (*(at for at, _ in (*events, *slots, *runs, *known)), *rest)
+        places = sorted(place for place in named if place > after)
         page = set(places[: self.page])
         return Holdings(
             events=sorted((p, e) for p, e in events if p in page),
             slots=sorted(((p, s) for p, s in slots if p in page), key=lambda pair: pair[0]),
             runs=sorted(((p, r) for p, r in runs if p in page), key=lambda pair: pair[0]),
+            memberships=[one for place, one in known if place in page],
             rest=[place for place in rest if place in page],
             last=max(page) if len(places) > self.page else None,
         )
@@ -118,6 +129,10 @@ class MemoryErasureStore:
         slots = self._customers.at(node).slots
         for place in places:
             slots.pop(place, None)
+
+    def forget(self, known: Membership) -> None:
+        """See `ErasureStore.forget`."""
+        self._segments.forget(known)
 
     def tracked(self, codes: Collection[str]) -> Sequence[str]:
         """See `ErasureStore.tracked`."""

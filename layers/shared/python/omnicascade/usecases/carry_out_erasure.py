@@ -147,6 +147,9 @@ class _Job:
             self.waits.append(RETRY)
             runs = [(key, run) for key, run in runs if key not in undecided]
         slots = [key for key, slot in page.slots if slot.last_started <= at]
+        for known in page.memberships:
+            if known.since <= at:
+                self.eraser.seal.store.forget(known)
         if not (events or runs or slots or page.rest):
             return
         self._note(node, events, runs)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from omnicascade.domain.identifiers import NodeId
     from omnicascade.domain.identity import Edge
     from omnicascade.domain.projection import Projection
-    from omnicascade.usecases.store_ports import Slot, StoredRun
+    from omnicascade.usecases.store_ports import Membership, Slot, StoredRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Holdings:
 
     Attributes:
         events, slots, runs: each with its sort key.
+        memberships: what was found out of segments.
         rest: sort keys of what says nothing without them, such as the log of messages that caps look at.
         last: where the next page begins; None on the last one.
     """
@@ -29,6 +30,7 @@ class Holdings:
     events: Sequence[tuple[str, Event]] = ()
     slots: Sequence[tuple[str, Slot]] = ()
     runs: Sequence[tuple[str, StoredRun]] = ()
+    memberships: Sequence[Membership] = ()
     rest: Sequence[str] = ()
     last: str | None = None
 
@@ -86,6 +88,10 @@ class ErasureStore(Protocol):
 
     def remove(self, node: NodeId, places: Collection[str]) -> None:
         """Delete items of a node by sort key."""
+        ...
+
+    def forget(self, known: Membership) -> None:
+        """Delete a membership with its line in the segment's list, unless something else was found out since."""
         ...
 
     def tracked(self, codes: Collection[str]) -> Sequence[str]:
