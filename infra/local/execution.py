@@ -3,10 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 ENTERED: Final = "StateEntered"
+REDRIVABLE: Final = timedelta(days=14)
+LONGEST: Final = timedelta(days=365)
+MOST_EVENTS: Final = 24_999
+"""Of the history, so that there is room for a redrive and something after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Execution:
         children: the child executions of its maps, in the order they were started.
         express: a child that is billed by request and time, and not by transition.
         on_end: told once when it has ended; a map waits for its children so.
+        redrives: the moments at which it was taken up again after its end.
     """
 
     arn: str
@@ -48,6 +53,7 @@ class Execution:
     retried: int = 0
     children: list["Execution"] = field(default_factory=list["Execution"])
     on_end: Callable[[], object] | None = None
+    redrives: list[datetime] = field(default_factory=list[datetime])
     express: bool = False
 
     @property
@@ -69,6 +75,25 @@ class Execution:
     def note(self, kind: str, at: datetime, state: str | None = None, **detail: Any) -> None:
         """Append an event to the history."""
         self.history.append(HistoryEvent(len(self.history) + 1, kind, at, state, detail))
+
+    def not_redrivable(self, now: datetime) -> str:
+        """Why it cannot be taken up again, in Step Functions' words; empty when it can.
+
+        Source: AWS Step Functions API reference, RedriveExecution, and DescribeExecution's redriveStatusReason.
+        """
+        if self.stopped is None or self.status == "SUCCEEDED":
+            return f"Execution is {self.status} and cannot be redriven."
+        if now - self.stopped > REDRIVABLE:
+            return "Execution redrivable period exceeded."
+        if now - self.started > LONGEST:
+            return "Execution has exceeded the max execution time."
+        return "Execution history event limit exceeded." if len(self.history) >= MOST_EVENTS else ""
+
+    def reopen(self, at: datetime) -> None:
+        """Run again from where it ended; what it had done stays in the history."""
+        self.status, self.stopped, self.error, self.cause = "RUNNING", None, None, None
+        self.redrives.append(at)
+        self.note("ExecutionRedriven", at, redriveCount=len(self.redrives))
 
     def end(
         self, status: str, at: datetime, *, output: Any = None, error: str | None = None, cause: str | None = None

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from infra.local.asl import LAMBDA_TOKEN, Failure, Machine, retry_delay_s
@@ -75,15 +75,33 @@ class MachineRunner:
         self._invoke = invoke
         self._objects = objects
         self._deadlines: dict[str, Timer] = {}
+        self._pauses: dict[str, Timer] = {}
         self._maps: dict[str, MapRun] = {}
+        self._broken_maps: dict[str, MapRun] = {}
+        self._visits: dict[str, Visit] = {}
 
     def start(self, machine: Machine, execution: Execution) -> None:
         """Begin; the first state is entered when the scheduler comes to it."""
         execution.note("ExecutionStarted", self._now(), input=json.dumps(execution.input), roleArn=machine.role_arn)
+        self._limit(machine, execution)
+        self._scheduler.soon(lambda: self._enter(machine, execution, machine.start_at, execution.input))
+
+    def _limit(self, machine: Machine, execution: Execution) -> None:
         seconds = machine.definition.get("TimeoutSeconds", EXPRESS_LIMIT_S if execution.express else None)
         if seconds is not None:
             self._deadlines[execution.arn] = self._scheduler.after(seconds, lambda: self._expire(execution))
-        self._scheduler.soon(lambda: self._enter(machine, execution, machine.start_at, execution.input))
+
+    def redrive(self, machine: Machine, execution: Execution) -> None:
+        """Take an execution that did not succeed up again: its last state, with the input it had then, tried anew."""
+        execution.reopen(self._now())
+        self._limit(machine, execution)
+        visit = self._visits.get(execution.arn)
+        if visit is None:
+            self._scheduler.soon(lambda: self._enter(machine, execution, machine.start_at, execution.input))
+            return
+        execution.retried += 1
+        visit.retries.clear()
+        self._scheduler.soon(lambda: self._again(visit))
 
     def stop(self, execution: Execution, error: str | None, cause: str | None) -> None:
         """Abort it, wherever it waits."""
@@ -103,13 +121,22 @@ class MachineRunner:
         self._tokens.close_all(execution.arn)
         if running := self._maps.pop(execution.arn, None):
             running.cancel()
-        if deadline := self._deadlines.pop(execution.arn, None):
-            deadline.cancel()
+            self._broken_maps[execution.arn] = running
+        if execution.status == "SUCCEEDED":
+            self._visits.pop(execution.arn, None)
+        for timers in (self._deadlines, self._pauses):
+            if timer := timers.pop(execution.arn, None):
+                timer.cancel()
+
+    def _pause(self, visit: Visit, until: datetime, action: Callable[[], None]) -> None:
+        """Go on at a moment, unless the execution has ended by then."""
+        self._pauses[visit.execution.arn] = self._scheduler.at(until, action)
 
     def _enter(self, machine: Machine, execution: Execution, name: str, value: Any) -> None:
         if not execution.running:
             return
         visit = Visit(machine, execution, name, value, self._now())
+        self._visits[execution.arn] = visit
         execution.note(f"{visit.state['Type']}StateEntered", visit.entered, name, input=json.dumps(value))
         try:
             getattr(self, f"_run_{visit.state['Type'].lower()}")(visit)
@@ -145,12 +172,10 @@ class MachineRunner:
     def _run_wait(self, visit: Visit) -> None:
         bindings = visit.bindings()
         if "Seconds" in visit.state:
-            self._scheduler.after(
-                int(render(visit.state["Seconds"], bindings)), lambda: self._resume(visit, visit.state, visit.input)
-            )
-            return
-        until = datetime.fromisoformat(render(visit.state["Timestamp"], bindings))
-        self._scheduler.at(until, lambda: self._resume(visit, visit.state, visit.input))
+            until = self._now() + timedelta(seconds=int(render(visit.state["Seconds"], bindings)))
+        else:
+            until = datetime.fromisoformat(render(visit.state["Timestamp"], bindings))
+        self._pause(visit, until, lambda: self._resume(visit, visit.state, visit.input))
 
     def _run_task(self, visit: Visit) -> None:
         execution, state = visit.execution, visit.state
@@ -175,6 +200,11 @@ class MachineRunner:
 
     def _run_map(self, visit: Visit) -> None:
         state, execution, bindings = visit.state, visit.execution, visit.bindings()
+        if broken := self._broken_maps.pop(execution.arn, None):
+            self._maps[execution.arn] = broken
+            execution.note("MapRunRedriven", self._now(), visit.name, mapRunArn=broken.arn)
+            broken.again()
+            return
         try:
             inputs = inputs_of(state, read_items(state, bindings, self._objects()), bindings)
         except ItemReaderError as error:
@@ -188,6 +218,9 @@ class MachineRunner:
         express = state["ItemProcessor"]["ProcessorConfig"].get("ExecutionType") == "EXPRESS"
 
         def start(number: int, value: Any) -> Execution:
+            if number < len(run.children) and not express:
+                self.redrive(machine, run.children[number])
+                return run.children[number]
             child_arn = f"{machine.arn.replace(':stateMachine:', ':execution:')}:{execution.name}-{number}"
             child = Execution(child_arn, f"{execution.name}-{number}", machine.arn, value, self._now(), express=express)
             child.on_end = lambda: self._scheduler.soon(lambda: run.child_ended(child))
@@ -218,6 +251,7 @@ class MachineRunner:
             written = write_results(writer, run.arn, run.children, visit.bindings(), self._objects())
             outcome = outcome if isinstance(outcome, Failure) else written
         if isinstance(outcome, Failure):
+            self._broken_maps[execution.arn] = run
             execution.note("MapRunFailed", self._now(), visit.name, error=outcome.error, cause=outcome.cause)
             self._fail(visit, outcome)
             return
@@ -282,7 +316,7 @@ class MachineRunner:
                     return False
                 visit.retries[index] = visit.retries.get(index, 0) + 1
                 visit.execution.retried += 1
-                self._scheduler.after(delay, lambda: self._again(visit))
+                self._pause(visit, self._now() + timedelta(seconds=delay), lambda: self._again(visit))
                 return True
         return False
 

@@ -4,6 +4,7 @@ Source: AWS Step Functions developer guide, "Distributed mode" and "Setting fail
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -43,12 +44,24 @@ class MapRun:
     failed: int = 0
     ended: int = 0
     closed: bool = False
+    waiting: deque[int] = field(default_factory=deque[int])
 
     def begin(self) -> None:
         """Start as many children as may run at once."""
-        if not self.inputs:
-            self._close([])
-        for _ in range(min(self.concurrent, len(self.inputs))):
+        self._run(range(len(self.inputs)))
+
+    def again(self) -> None:
+        """Run those children that did not succeed, and those that were not started; all others stay as they are."""
+        self.closed, self.failed = False, 0
+        done = {number for number, child in enumerate(self.children) if child.status == "SUCCEEDED"}
+        self._run([number for number in range(len(self.inputs)) if number not in done])
+
+    def _run(self, numbers: Sequence[int]) -> None:
+        self.waiting = deque(numbers)
+        self.ended = len(self.inputs) - len(numbers)
+        if not numbers:
+            self._close(self._outputs())
+        for _ in range(min(self.concurrent, len(numbers))):
             self._next()
 
     def child_ended(self, child: Execution) -> None:
@@ -61,8 +74,8 @@ class MapRun:
             cause = f"{self.failed} of {len(self.inputs)} child executions failed; {self.tolerated} are tolerated"
             self._close(Failure("States.ExceedToleratedFailureThreshold", cause))
         elif self.ended == len(self.inputs):
-            self._close([one.output for one in self.children if one.status == "SUCCEEDED"])
-        elif len(self.children) < len(self.inputs):
+            self._close(self._outputs())
+        elif self.waiting:
             self._next()
 
     def cancel(self) -> None:
@@ -73,8 +86,12 @@ class MapRun:
                 self.stop(child)
 
     def _next(self) -> None:
-        number = len(self.children)
-        self.children.append(self.start(number, self.inputs[number]))
+        number = self.waiting.popleft()
+        child = self.start(number, self.inputs[number])
+        self.children[number : number + 1] = [child]
+
+    def _outputs(self) -> list[Any]:
+        return [one.output for one in self.children if one.status == "SUCCEEDED"]
 
     def _close(self, outcome: Any) -> None:
         self.cancel()

@@ -25,6 +25,7 @@ _DETAILS: Final = {
     "ExecutionFailed": "executionFailedEventDetails",
     "ExecutionAborted": "executionAbortedEventDetails",
     "ExecutionTimedOut": "executionTimedOutEventDetails",
+    "ExecutionRedriven": "executionRedrivenEventDetails",
     "TaskScheduled": "taskScheduledEventDetails",
     "TaskStarted": "taskStartedEventDetails",
     "TaskSubmitted": "taskSubmittedEventDetails",
@@ -129,9 +130,21 @@ class StepFunctions:
         self._runner.stop(execution, request.get("error"), request.get("cause"))
         return {"stopDate": _stamp(execution.stopped)}
 
+    def _op_redrive_execution(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        execution = self._execution(request["executionArn"])
+        if reason := execution.not_redrivable(self._clock.now()):
+            raise _RefusedError("ExecutionNotRedrivable", reason)
+        self._runner.redrive(self._machine(execution.machine_arn), execution)
+        return {"redriveDate": self._clock.now().timestamp()}
+
     def _op_describe_execution(self, request: Mapping[str, Any]) -> dict[str, Any]:
         execution = self._execution(request["executionArn"])
         described = _listed(execution) | {"input": json.dumps(execution.input)}
+        reason = execution.not_redrivable(self._clock.now())
+        described |= {"redriveCount": len(execution.redrives), "redriveStatus": "NOT_REDRIVABLE"}
+        described |= {"redriveStatusReason": reason} if reason else {"redriveStatus": "REDRIVABLE"}
+        if execution.redrives:
+            described["redriveDate"] = execution.redrives[-1].timestamp()
         if execution.status == "SUCCEEDED":
             described["output"] = json.dumps(execution.output)
         extra = {"error": execution.error, "cause": execution.cause}
