@@ -153,6 +153,45 @@ def test_the_number_and_the_depth_of_steps_are_bounded() -> None:
     assert "too_long" in problems(long).values()
 
 
+LOOP: dict[str, Any] = {"name": "j", "entry": {"event": "identify"}, "reentry": "always"}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {},
+        {"reentry": {}},
+        {"entry": {"event": "identify", "key": "traits.plan"}},
+        {"entry": {"event": "identify", "where": {"event": "traits.plan", "is": "paid"}}},
+    ],
+    ids=str,
+)
+def test_a_journey_that_starts_itself_without_end_is_refused(part: dict[str, Any]) -> None:
+    """An update is an identify call; nested ones are found as well."""
+    update = {"branch": [{"if": YES, "then": [MAIL, {"update": {"traits": {"plan": "paid"}}}]}]}
+    with pytest.raises(UnacceptableError) as caught:
+        load_definition({**LOOP, **part, "steps": [update]})
+    assert [(p.path, p.code) for p in caught.value.problems] == [("steps.0.branch.0.then.1.update", "endless_loop")]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"reentry": "never"},
+        {"reentry": {"after": "1d"}},
+        {"reentry": {"limit": 3}},
+        {"entry": {"event": "Signed Up"}},
+        {"entry": {"event": "identify", "key": "traits.email"}},
+        {"entry": {"event": "identify", "where": {"event": "traits.plan", "is": "free"}}},
+        {"entry": {"event": "identify", "where": {"not": {"trait": "plan", "is": "paid"}}}},
+    ],
+    ids=str,
+)
+def test_a_journey_that_may_come_to_rest_is_accepted(part: dict[str, Any]) -> None:
+    """A bound, another event, another key, or a condition that its own update changes."""
+    assert load_definition({**LOOP, **part, "steps": [{"update": {"traits": {"plan": "paid"}}}]})
+
+
 def _nested(depth: int) -> Mapping[str, Any]:
     step: Mapping[str, Any] = MAIL
     for _ in range(depth - 1):

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import Problem, UnacceptableError
+from omnicascade.domain.journeys.definition_loops import loops_in
 from omnicascade.domain.journeys.definition_model import (
     EventEntryModel,
     GoalModel,
@@ -84,6 +85,9 @@ def load_definition(
     if problems:
         raise _refusal(document, problems)
     journey = _journey(model, version, places)
+    loops = list(loops_in(journey, places))
+    if loops:
+        raise _refusal(document, loops)
     if len(json.dumps(to_json(journey))) > LARGEST_COMPILED_BYTES:
         message = f"the journey is too large: compiled it may have {LARGEST_COMPILED_BYTES} bytes"
         raise _refusal(document, [Problem("steps", "too_large", message)])

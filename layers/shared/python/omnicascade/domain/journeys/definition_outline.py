@@ -1,8 +1,8 @@
 """The outline of a definition's steps: which there are, how they are nested, what they are called, which are reached.
 
 Made from the document as it was written, before its shape is known to be right, so that what is wrong between steps is
-told together with what is wrong inside them. A journey cannot loop: steps are read from top to bottom, arms fall
-through to what follows, and nothing in the format goes back. So no check for endless loops is needed.
+told together with what is wrong inside them. A run cannot loop: steps are read from top to bottom, arms fall through to
+what follows, and nothing in the format goes back. What a journey does to itself is looked at in `definition_loops`.
 """
 
 import re
