@@ -88,3 +88,21 @@ def test_two_workers_at_once_leave_no_wrong_member(stream: list[Any], seed: int)
     turns.play(*(partial(world.deliver, own) for own in by_node.values()))
     world.around = straight
     check(world)
+
+
+def test_a_worker_that_found_nothing_to_write_is_not_overwritten_by_one_that_read_before() -> None:
+    """One identifier says paid, the other free at once; whoever looked first must not have the last word."""
+    for seed in range(150):
+        world = World()
+        put(world, "paid", SEGMENTS["paid"])
+        world.post({"type": "identify", "userId": "ann", "anonymousId": "app", "messageId": "m0"})
+        world.advance(minutes=1)
+        calls: list[dict[str, Any]] = [
+            {"anonymousId": "app", "messageId": "m1", "traits": {"plan": "paid"}},
+            {"userId": "ann", "messageId": "m2", "traits": {"plan": "free"}},
+        ]
+        arrivals = [world.store({"type": "identify", **call}) for call in calls]
+        world.around = turns = Turns(Random(seed))
+        turns.play(*(partial(world.deliver, own) for own in arrivals))
+        world.around = straight
+        check(world)
