@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 from omnicascade.usecases.rehearse import RehearsalDesk
+from tests.usecases.segment_world import bench
 from tests.usecases.world import NOON, World
 
 ANN: Final = "email:ann@example.com"
@@ -67,6 +68,10 @@ def lived(definition: dict[str, Any], events: list[dict[str, Any]], enter: list[
     world.post(KNOWN)
     world.settle()
     world.put_journey("basket", *definition["steps"], **{k: v for k, v in definition.items() if k != "steps"})
+    journey = world.journeys.journey("basket")
+    assert journey is not None
+    bench(world).follow(journey, world.now)
+    world.settle()
     moments = sorted(
         [(event["at"], 0, n) for n, event in enumerate(events)] + [(at, 1, n) for n, at in enumerate(enter)]
     )
@@ -175,6 +180,15 @@ JOURNEY: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(
                 {"event": "Product Added", "key": "properties.cart_id", "after": "1h"},
                 {"event": "Product Added", "after": "20m", "restart": True},
                 {"event": "Product Added"},
+                {"when": {"trait": "plan", "is": "paid"}},
+                {
+                    "when": {
+                        "all": [
+                            {"did": "Order Completed"},
+                            {"did": "Order Completed", "within": "1d", "count": {"is": 0}},
+                        ]
+                    }
+                },
             ]
         ),
         "exit": st.sampled_from(
@@ -208,20 +222,44 @@ EVENT: Final[st.SearchStrategy[dict[str, Any]]] = st.one_of(
     ),
 )
 BEGINNING: Final[dict[str, Any]] = {"at": 0, "event": "Product Added", "properties": {"cart_id": "c1"}}
-STORY: Final[st.SearchStrategy[list[dict[str, Any]]]] = st.lists(EVENT, max_size=6, unique_by=_when).map(
+STORY: Final[st.SearchStrategy[list[dict[str, Any]]]] = st.lists(EVENT, min_size=3, max_size=9, unique_by=_when).map(
     lambda events: [BEGINNING, *sorted(events, key=_when)]
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SEGMENTS: Final[st.SearchStrategy[dict[str, Any]]] = st.sampled_from(
+    [
+        {"trait": "plan", "is": "paid"},
+        {"trait": "plan", "is": "paid", "for": "6h"},
+        {"all": [{"did": "Order Completed"}, {"did": "Order Completed", "within": "1d", "count": {"is": 0}}]},
+        {"did": "Product Added", "count": {"gte": 2}},
+    ]
+)
+BY_SEGMENT: Final[st.SearchStrategy[dict[str, Any]]] = st.tuples(JOURNEY, SEGMENTS).map(
+    lambda drawn: {**drawn[0], "entry": {"when": drawn[1]}}
+)
+_THOROUGHLY: Final = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@_THOROUGHLY
 @given(JOURNEY, STORY, st.lists(MOMENT, min_size=1, max_size=2, unique=True))
 def test_a_rehearsal_tells_what_will_happen(
     definition: dict[str, Any], story: list[dict[str, Any]], enter: list[int]
 ) -> None:
     """Whatever the journey and the story: the same messages at the same seconds, and the same decisions."""
     busy = {event["at"] for event in story}
-    by_hand = [moment for moment in enter if moment not in busy]
-    messages, decisions = rehearsed(definition, story, by_hand)
-    real_messages, real_decisions = lived(definition, story, by_hand)
+    _agree(definition, story, [moment for moment in enter if moment not in busy])
+
+
+@_THOROUGHLY
+@given(BY_SEGMENT, STORY)
+def test_a_rehearsal_tells_who_becomes_a_member_when(definition: dict[str, Any], story: list[dict[str, Any]]) -> None:
+    """Also by time alone, where production needs an errand for the moment."""
+    _agree(definition, story, [])
+
+
+def _agree(definition: dict[str, Any], story: list[dict[str, Any]], enter: list[int]) -> None:
+    messages, decisions = rehearsed(definition, story, enter)
+    real_messages, real_decisions = lived(definition, story, enter)
     assert sorted(messages, key=str) == sorted(real_messages, key=str)
     assert sorted(decisions, key=str) == sorted(real_decisions, key=str)
