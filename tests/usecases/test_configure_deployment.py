@@ -12,6 +12,7 @@ from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.domain.deployment_json import deployment_from
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.identity_rules import Trust
+from omnicascade.domain.segment_definition import load_segment
 from omnicascade.usecases.configure_deployment import configure_deployment
 from omnicascade.usecases.manage_journeys import Workshop
 
@@ -93,3 +94,40 @@ def test_rules_are_checked_again_before_anything_is_stored(
         configure(shelf, source, **identity)
     assert [problem.path for problem in refused.value.problems] == [path]
     assert (shelf.by_key, shelf.settings) == ({}, None)
+
+
+def test_segments_are_stored_before_the_journeys_that_name_them() -> None:
+    """And everybody is judged again where the settings changed, but not where they are what they were."""
+    store, said = MemoryConfigurationStore(), list[str]()
+    workshop = Workshop(store, store, LiquidRenderer().check)
+
+    class Kept(Shelf):
+        def put_deployment(self, values: Mapping[str, Any]) -> None:
+            store.put_deployment(values)
+
+    def put_segments(documents: Sequence[Mapping[str, Any]]) -> None:
+        said.extend(str(document["name"]) for document in documents)
+        store.use_segments({"vip": load_segment(documents[0])})
+
+    def deploy(topics: Mapping[str, str]) -> dict[str, int]:
+        flow: dict[str, Any] = {"name": "welcome", "entry": {"segment": "vip"}, "steps": [{"wait": "1d"}]}
+        document: dict[str, Any] = {
+            "deployment": {"topics": topics},
+            "segments": [{"name": "vip", "when": {"trait": "plan", "is": "paid"}}],
+            "journeys": [flow],
+            "templates": [],
+        }
+        return configure_deployment(
+            document,
+            shelf=Kept(),
+            workshop=workshop,
+            new_key=str,
+            put_segments=put_segments,
+            recount=lambda: said.append("recount"),
+        )
+
+    assert deploy({"news": "opt_in"}) == {"sources": 0, "templates": 0, "journeys": 1, "segments": 1}
+    assert said == ["recount", "vip"]
+    deploy({"news": "opt_in"})
+    deploy({"news": "opt_out"})
+    assert said == ["recount", "vip", "vip", "recount", "vip"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.deployment_json import deployment_from
 from omnicascade.domain.journeys import journey as journeys
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.segments import Segment
@@ -25,6 +26,10 @@ class MemoryConfigurationStore:
     def deployment(self) -> Deployment:
         """See `JourneyStore.deployment`."""
         return self._deployment
+
+    def put_deployment(self, values: Mapping[str, Any]) -> None:
+        """Take other settings; the segments stay."""
+        self._deployment = replace(deployment_from(values), segments=self._deployment.segments)
 
     def use_segments(self, segments: Mapping[str, Segment]) -> None:
         """The segments that the settings come with from now on; for the stores of this package."""

@@ -30,6 +30,10 @@ def _nowhere(_documents: Sequence[Mapping[str, Any]]) -> None:
     """Nobody keeps segments."""
 
 
+def _nobody() -> None:
+    """Nobody is in a segment."""
+
+
 def configure_deployment(
     document: Mapping[str, Any],
     *,
@@ -37,6 +41,7 @@ def configure_deployment(
     workshop: Workshop,
     new_key: Callable[[], str],
     put_segments: Callable[[Sequence[Mapping[str, Any]]], None] = _nowhere,
+    recount: Callable[[], None] = _nobody,
 ) -> dict[str, int]:
     """Store a configuration document; the same one again changes nothing. Returns how many of each there are.
 
@@ -49,6 +54,7 @@ def configure_deployment(
         shelf, workshop: where the rest of it is kept.
         new_key: makes a write key.
         put_segments: see `SegmentBench.store_all`.
+        recount: called when the settings are others than before, see `SegmentBench.recount`.
 
     Raises:
         UnacceptableError: the rules of identity, a segment, a journey or a template do not load; the deployment must
@@ -63,7 +69,10 @@ def configure_deployment(
     for source in sources:
         key = source.get("write_key") or keys.get(source["name"]) or new_key()
         shelf.put_source({**source, "write_key": key})
+    before = workshop.journeys.deployment()
     shelf.put_deployment(settings)
+    if workshop.journeys.deployment() != before:
+        recount()
     for template in document["templates"]:
         workshop.store_template(template["name"], template)
     segments = document.get("segments", ())

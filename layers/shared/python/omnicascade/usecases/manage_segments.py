@@ -92,6 +92,11 @@ class SegmentBench:
                 raise failure
             left = refused
 
+    def recount(self, now: datetime) -> None:
+        """Have everybody judged by every segment again: the settings that conditions look at have changed."""
+        for segment in self.settings.deployment().segments.values():
+            order_backfill(segment, self.errands, now)
+
     def follow(self, journey: Journey, now: datetime) -> None:
         """Keep the nameless segment that a journey's entry brings along, or drop the one it brought. Repeatable."""
         name = f"{JOURNEY_PREFIX}{journey.name}"

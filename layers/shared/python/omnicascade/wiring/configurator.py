@@ -36,4 +36,5 @@ class Configurator:
             workshop=workshop,
             new_key=lambda: token_urlsafe(24),
             put_segments=lambda documents: self._segments.store_all(documents, now()),
+            recount=lambda: self._segments.recount(now()),
         )

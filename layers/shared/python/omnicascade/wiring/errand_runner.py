@@ -35,7 +35,6 @@ class ErrandRunner:
     """Carries out the errands of one deployment, at the present moment."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._table = Table(client("dynamodb"), settings.table)
         self._errands = errands_of(settings, self._table)
         self._customers = DynamoCustomerStore(self._table)
@@ -60,8 +59,8 @@ class ErrandRunner:
     def _clerk(self) -> ErrandClerk:
         listing, deployment = self._configuration.current()
         keeper = keeper_of(
-            self._settings,
             self._table,
+            errands=self._errands,
             customers=self._customers,
             runs=self._runs,
             journeys=self._configuration,

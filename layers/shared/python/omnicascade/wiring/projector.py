@@ -19,6 +19,7 @@ from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
 from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
+from omnicascade.wiring.errands import errands_of
 from omnicascade.wiring.identity_metrics import IdentityMetrics
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Projector:
         self._configuration = DynamoConfigurationStore(table)
         self._watch = IdentityMetrics(Logger(), self._customers, settings.table)
         self._timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
-        self._settings = settings
+        self._errands = errands_of(settings, table)
         self._table = table
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
@@ -71,8 +72,8 @@ class Projector:
         from omnicascade.wiring.segments import keeper_of  # noqa: PLC0415 - a deployment without segments needs none
 
         return keeper_of(
-            self._settings,
             self._table,
+            errands=self._errands,
             customers=self._customers,
             runs=self._runs,
             journeys=self._configuration,

@@ -8,17 +8,15 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.segment_store import DynamoSegmentStore
 from omnicascade.domain.deployment import Deployment
-from omnicascade.settings import Settings
 from omnicascade.usecases.keep_segments import SegmentKeeper
-from omnicascade.usecases.store_ports import HeadReader, JourneyListing, JourneyStore, RunStore
+from omnicascade.usecases.store_ports import Errands, HeadReader, JourneyListing, JourneyStore, RunStore
 from omnicascade.usecases.timer_port import RunTimer
-from omnicascade.wiring.errands import errands_of
 
 
 def keeper_of(
-    settings: Settings,
     table: Table,
     *,
+    errands: Errands,
     customers: HeadReader,
     runs: RunStore,
     journeys: JourneyStore,
@@ -31,7 +29,7 @@ def keeper_of(
         customers=customers,
         events=DynamoEventStore(table),
         segments=DynamoSegmentStore(table),
-        errands=errands_of(settings, table),
+        errands=errands,
         runs=runs,
         journeys=journeys,
         timer=timer,
