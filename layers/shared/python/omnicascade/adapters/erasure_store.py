@@ -14,12 +14,13 @@ from typing import Any, Final
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.customer_store import edge_from, slot_from
-from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
+from omnicascade.adapters.dynamo import ConditionFailedError, Item, number, text
+from omnicascade.adapters.erasure_orders import DynamoErasureOrders, order_item
 from omnicascade.adapters.event_store import event_from, event_item
 from omnicascade.adapters.membership_items import membership_from
 from omnicascade.adapters.run_items import run_from
 from omnicascade.adapters.segment_store import DynamoSegmentStore
-from omnicascade.domain.erasure import RECEIPT_KEPT, REMEMBERED, Counts, Erasure, Receipt, Work
+from omnicascade.domain.erasure import RECEIPT_KEPT, Counts, Erasure, Receipt, Work
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import NodeId
@@ -41,11 +42,8 @@ REVISED: Final = "~"
 """Appended to a watermark: another one than before, and still before every later sequence number."""
 
 
-class DynamoErasureStore:
+class DynamoErasureStore(DynamoErasureOrders):
     """`ErasureStore` on the table."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
 
     def open(self, erasure: Erasure, receipt: Receipt) -> Receipt:
         """See `ErasureStore.open`. Cost: 2 write units, more for hundreds of identifiers."""
@@ -69,15 +67,6 @@ class DynamoErasureStore:
         except ConditionFailedError as error:
             raise StaleWriteError(f"erasure {receipt.erasure_id} is being carried out by another worker") from error
         return after
-
-    def erased_since(self, moment: datetime) -> Sequence[Erasure]:
-        """See `ErasureStore.erased_since`. Cost: 1 read unit per 4 KB, some 20 orders."""
-        found = self._table.query_index(
-            KeyConditionExpression="pk = :pk AND sk >= :from",
-            ExpressionAttributeValues={":pk": text(keys.ORDERS), ":from": text(keys.order_from(epoch_ms(moment)))},
-            ConsistentRead=True,
-        )
-        return [order_from(item) for item in found]
 
     def edges_at(self, node: NodeId) -> Sequence[Edge]:
         """See `ErasureStore.edges_at`. Cost: 1 read unit per 4 KB."""
@@ -168,23 +157,6 @@ class DynamoErasureStore:
             self._table.put(event_item(event), "attribute_exists(pk)")
         except ConditionFailedError:
             return
-
-
-def order_item(erasure: Erasure) -> Item:
-    """The stored form of an order."""
-    return {
-        "pk": text(keys.ORDERS),
-        "sk": text(erasure.erasure_id),
-        "nodes": text(" ".join(erasure.nodes)),
-        "until": number(epoch_ms(erasure.at)),
-        "expires_at": number(int((erasure.at + REMEMBERED).timestamp())),
-    }
-
-
-def order_from(item: Item) -> Erasure:
-    """Read what `order_item` wrote."""
-    nodes = tuple(NodeId(node) for node in item["nodes"]["S"].split())
-    return Erasure(item["sk"]["S"], nodes, from_ms(int(item["until"]["N"])))
 
 
 def _receipt_item(receipt: Receipt) -> Item:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omnicascade.adapters.dynamo import Table
-from omnicascade.adapters.erasure_store import DynamoErasureStore
+from omnicascade.adapters.erasure_orders import DynamoErasureOrders
 from omnicascade.adapters.event_archive import S3EventArchive
 from omnicascade.settings import Settings
 from omnicascade.usecases.recent_erasures import RecentErasures
@@ -17,7 +17,7 @@ class Archiver:
 
     def __init__(self, settings: Settings) -> None:
         self._archive = S3EventArchive(client("s3"), settings.archive_bucket)
-        self._erased = RecentErasures(DynamoErasureStore(Table(client("dynamodb"), settings.table)))
+        self._erased = RecentErasures(DynamoErasureOrders(Table(client("dynamodb"), settings.table)))
 
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> list[str]:
         """Store a batch; returns the objects' keys. Raises `UnavailableError`."""
