@@ -217,6 +217,16 @@ def test_who_stays_is_listed_once_whoever_comes_and_goes_meanwhile(stores: Store
     assert [listed.count(member) for member in staying] == [1] * 30
 
 
+@pytest.mark.soak
+def test_ten_thousand_members_are_paged_through_once(stores: Stores) -> None:
+    """By the largest page and by an odd one, while others leave."""
+    for number in range(10_000):
+        stores.segments.remember(found(number), None)
+    for size in (1000, 333):
+        listed = pages(stores, size)
+        assert len(listed) == len(set(listed)) == stores.segments.count("vip") == 10_000
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "99.", "1.a", "00.SHORT", "07.abc"])
 def test_a_cursor_of_nobody_is_refused(stores: Stores, cursor: str) -> None:
     """It is said, instead of beginning anew."""
