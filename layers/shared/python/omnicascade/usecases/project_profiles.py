@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
@@ -21,10 +21,10 @@ from omnicascade.domain.identity import Edge, edges_of
 from omnicascade.domain.identity_rules import IdentityRules
 from omnicascade.domain.moments import epoch_ms
 from omnicascade.domain.projection import Projection
-from omnicascade.usecases.move_runs import ATTEMPTS, JourneyDesk
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, StoredProjection
 
 if TYPE_CHECKING:
+    from omnicascade.domain.deployment import Deployment
     from omnicascade.usecases.keep_segments import SegmentKeeper
 
 _SEQUENCE_DIGITS = 40
@@ -32,6 +32,9 @@ _SEQUENCE_DIGITS = 40
 
 MOST_LINKED: Final = 64
 """Edges that one projection remembers as stored, the latest used; those forgotten cost a write that changes nothing."""
+
+ATTEMPTS: Final = 8
+"""How often a projection is read and written again when another writer was first."""
 
 _NOTHING: Final = StoredProjection(Projection(), "")
 
@@ -52,6 +55,30 @@ class BatchFailure:
     error: OmnicascadeError
 
 
+class EventDesk(Protocol):
+    """What events mean for journeys; `JourneyDesk` is one, which only a deployment with journeys has to load."""
+
+    @property
+    def deployment(self) -> Deployment:
+        """The deployment's settings."""
+        ...
+
+    def react(self, event: Event, now: datetime) -> None:
+        """Carry out what an event means. May be repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoJourneys:
+    """The desk of a deployment that has no journey yet."""
+
+    deployment: Deployment
+
+    def react(self, event: Event, now: datetime) -> None:
+        """Nobody enters, and no run is there to be moved."""
+        del event, now
+
+
 type Watch = Callable[[Sequence[Edge]], None]
 """Told which edges a batch proposed that were not known to be stored; must not raise."""
 
@@ -61,7 +88,7 @@ def project_profiles(
     *,
     customers: CustomerStore,
     events: EventStore,
-    desk: JourneyDesk,
+    desk: EventDesk,
     now: datetime,
     watch: Watch | None = None,
     keeper: SegmentKeeper | None = None,
@@ -82,9 +109,9 @@ def project_profiles(
         if _overtaken(arrival.event, folding.projections.get(node)):
             continue
         try:
-            desk.react(arrival.event, now)
+            customer = desk.react(arrival.event, now)
             if keeper:
-                keeper.react(arrival.event, now)
+                keeper.react(arrival.event, now, customer)
         except OmnicascadeError as error:
             return BatchFailure(arrival.sequence, error)
     return None

@@ -15,8 +15,7 @@ from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.adapters.warm_memory import PROJECTIONS_REMEMBERED
 from omnicascade.settings import Settings
-from omnicascade.usecases.move_runs import JourneyDesk
-from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
+from omnicascade.usecases.project_profiles import Arrival, BatchFailure, EventDesk, NoJourneys, project_profiles
 from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
 from omnicascade.wiring.errands import errands_of
@@ -45,15 +44,7 @@ class Projector:
     def __call__(self, records: Sequence[Mapping[str, Any]]) -> BatchFailure | None:
         """Handle stream records that are inserts of events. See `project_profiles`."""
         listing, deployment = self._configuration.current()
-        desk = JourneyDesk(
-            customers=self._customers,
-            runs=self._runs,
-            journeys=self._configuration,
-            timer=self._timer,
-            listing=listing,
-            deployment=deployment,
-            events=self._events,
-        )
+        desk = self._desk(listing, deployment) if listing else NoJourneys(deployment)
         arrivals = [
             Arrival(event_from(record["dynamodb"]["NewImage"]), record["dynamodb"]["SequenceNumber"])
             for record in records
@@ -66,6 +57,19 @@ class Projector:
             now=now(),
             watch=lambda edges: self._watch(edges, desk.deployment.identity),
             keeper=self._keeper(listing, deployment) if deployment.segments else None,
+        )
+
+    def _desk(self, listing: Sequence[JourneyListing], deployment: Deployment) -> EventDesk:
+        from omnicascade.usecases.move_runs import JourneyDesk  # noqa: PLC0415 - a deployment may have no journeys yet
+
+        return JourneyDesk(
+            customers=self._customers,
+            runs=self._runs,
+            journeys=self._configuration,
+            timer=self._timer,
+            listing=listing,
+            deployment=deployment,
+            events=self._events,
         )
 
     def _keeper(self, listing: Sequence[JourneyListing], deployment: Deployment) -> SegmentKeeper:
