@@ -149,6 +149,17 @@ def test_a_repeated_event_counts_the_delay_again() -> None:
     assert reasons(told, "not_entered") == []
 
 
+def test_an_event_that_is_delivered_twice_happened_once() -> None:
+    """The message id alone decides; with another one it is another event."""
+    journey = {"entry": {"event": "Product Added"}, "reentry": "always"}
+    events = [
+        {**ADDED, "messageId": "m1"},
+        {**ADDED, "at": "1h", "messageId": "m1"},
+        {**ADDED, "at": "2h", "messageId": "m2"},
+    ]
+    assert sent(played(PUSH, journey=journey, events=events)) == [(0, "push"), (7200, "push")]
+
+
 def test_what_does_not_fulfil_the_entry_says_why() -> None:
     """The condition's own reason is on record."""
     journey = {"entry": {"event": "Product Added", "where": {"event": "properties.total", "gte": 50}}}

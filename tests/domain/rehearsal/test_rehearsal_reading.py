@@ -96,6 +96,12 @@ def test_identifiers_may_be_written_in_many_ways(identifiers: Any) -> None:
     assert [str(identifier) for identifier in opening[0].identifiers] == ["email:ann@example.com", "phone:+48601234567"]
 
 
+def test_an_address_among_the_traits_is_an_identifier() -> None:
+    """As an identify call of production names whom it tells of."""
+    opening = read(profile={"traits": {"email": "Ann@example.com"}}).opening
+    assert [str(identifier) for identifier in opening[0].identifiers] == ["email:ann@example.com"]
+
+
 def test_a_call_names_whom_it_names_else_the_customer() -> None:
     """An event without any name is about the rehearsal's customer; a new address is learnt."""
     events = [{"at": 0, "event": "A"}, {"at": 1, "event": "B", "context": {"device": {"type": "ios", "token": "new"}}}]

@@ -26,9 +26,9 @@ from omnicascade.domain.rehearsal.world import rehearse
 from omnicascade.domain.sms import price_of_sms
 from omnicascade.domain.template_definition import load_template
 from omnicascade.domain.templates import Template
-from omnicascade.usecases.deliver_message import Renderer
 from omnicascade.usecases.manage_journeys import TemplateShelf
 from omnicascade.usecases.store_ports import JourneyStore
+from omnicascade.usecases.write_message import Renderer
 
 KEYS: Final = (*SCENARIO_KEYS, "definition", "templates", "config")
 
@@ -193,7 +193,7 @@ class Quotes:
                 return Quote("failed", str(error))
             if template.valid_until is None and _says_the_same(template):
                 self._same[send.template, send.channel] = text
-        return Quote("sent", ACCEPTED, self._price(send, text))
+        return Quote("sent", ACCEPTED, self._price(send, text), text)
 
     def _template(self, name: str) -> Template | None:
         if name in self.written:

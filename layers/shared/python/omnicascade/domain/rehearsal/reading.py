@@ -126,11 +126,13 @@ class _Reader:
     def _profile(self, given: object) -> tuple[tuple[Identifier, ...], tuple[Event, ...]]:
         profile = self._mapping(given, "profile")
         self.problems += unknown_keys(profile, PROFILE_KEYS, "profile")
-        identifiers = self._identifiers(profile.get("identifiers"))
+        traits = self._mapping(profile.get("traits"), "profile.traits")
+        told = identifiers_of({"type": "identify", "traits": traits}, Source(SOURCE, "app"))
+        identifiers = tuple(dict.fromkeys((*self._identifiers(profile.get("identifiers")), *told)))
         opening = opening_of(
             identifiers,
             self.start,
-            traits=self._mapping(profile.get("traits"), "profile.traits"),
+            traits=traits,
             consent=self._consent(profile.get("consent"), "profile.consent"),
             suppressed=self._suppressed(profile.get("suppressed"), identifiers),
         )

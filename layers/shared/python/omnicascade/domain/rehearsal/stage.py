@@ -25,11 +25,13 @@ class Quote:
     Attributes:
         outcome: sent; failed where it cannot be written; refused where it may not go (its offer is over).
         price: what it costs, where it is sent.
+        text: its words then.
     """
 
     outcome: Literal["sent", "failed", "refused"]
     reason: str
     price: Price | None = None
+    text: str = ""
 
 
 type Quoting = Callable[[Send, Run, Profile], Quote]

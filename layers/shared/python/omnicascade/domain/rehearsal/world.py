@@ -115,6 +115,7 @@ class World:
         self._messages: list[Sent] = []
         self._refusals: list[Decision] = []
         self._warnings: list[str] = []
+        self._heard = {happening.event.message_id for happening in self._past if isinstance(happening, Arrives)}
         self._steps = 0
         self._ids = 0
 
@@ -178,7 +179,9 @@ class World:
     def _happens(self, happening: Happening) -> None:
         match happening:
             case Arrives(_, event):
-                self._arrive(event)
+                if event.message_id not in self._heard:  # delivered twice, it happened once
+                    self._heard.add(event.message_id)
+                    self._arrive(event)
             case Consents(at, words):
                 for key, granted in words.items():
                     said = consent_event(
