@@ -93,8 +93,10 @@ class SegmentKeeper:
     deployment: Deployment
     _watched: dict[str, _Watched] = field(default_factory=dict[str, _Watched], init=False)
 
-    def react(self, event: Event, now: datetime) -> None:
+    def react(self, event: Event, now: datetime, customer: Customer | None = None) -> None:
         """Find out what an event changed, for everybody whom it may concern. May be repeated.
+
+        `customer`, where given, is the event's, as read after the event was folded; it spares the first reading.
 
         Cost: nothing where there are no segments; else the reading of the customer, and of their events where a
         segment asks for them.
@@ -112,10 +114,11 @@ class SegmentKeeper:
             node = ahead.pop(0)
             if node in seen:
                 continue
-            customer = self.look(node, cause, now, joins=bool(edges))
-            seen |= {node, *(customer.component.members if customer else ())}
-            if customer and edges:
-                ahead += _displaced(customer, event)
+            found = self.look(node, cause, now, joins=bool(edges), customer=customer)
+            customer = None
+            seen |= {node, *(found.component.members if found else ())}
+            if found and edges:
+                ahead += _displaced(found, event)
 
     def look(
         self,

@@ -46,8 +46,10 @@ class JourneyDesk:
     deployment: Deployment
     events: EventStore
 
-    def react(self, event: Event, now: datetime) -> None:
+    def react(self, event: Event, now: datetime) -> Customer | None:
         """Carry out what an event means. May be repeated: the second time finds everything done.
+
+        Returns the customer as read after the event was folded, where that was needed.
 
         Cost: nothing where no journey listens to the event and it speaks of no message. Else the reading of the
         customer, whose live runs come with it, and the writes of what changed.
@@ -62,13 +64,14 @@ class JourneyDesk:
         moved = {line.name for line in self.listing if _moves(line, event)}
         concerned = {*entered, *moved}
         if not concerned:
-            return
+            return None
         customer = customer_at(event.node_id, self.customers, self.deployment)
         if customer is None:
-            return
+            return None
         self._move_runs(event, customer, concerned, now)
         for name in entered:
             self._enter(name, event, customer, now)
+        return customer
 
     def _move_runs(self, event: Event, customer: Customer, journeys: Collection[str], now: datetime) -> None:
         goals = {line.name for line in self.listing if event.name in _names(line, "goal_events")}
