@@ -25,6 +25,7 @@ from omnicascade.usecases.store_ports import CustomerStore, EventStore, Projecti
 
 if TYPE_CHECKING:
     from omnicascade.domain.deployment import Deployment
+    from omnicascade.usecases.find_customer import Customer
     from omnicascade.usecases.keep_segments import SegmentKeeper
 
 _SEQUENCE_DIGITS = 40
@@ -63,8 +64,8 @@ class EventDesk(Protocol):
         """The deployment's settings."""
         ...
 
-    def react(self, event: Event, now: datetime) -> None:
-        """Carry out what an event means. May be repeated."""
+    def react(self, event: Event, now: datetime) -> Customer | None:
+        """Carry out what an event means; the customer, where they had to be read. May be repeated."""
         ...
 
 
@@ -74,7 +75,7 @@ class NoJourneys:
 
     deployment: Deployment
 
-    def react(self, event: Event, now: datetime) -> None:
+    def react(self, event: Event, now: datetime) -> Customer | None:
         """Nobody enters, and no run is there to be moved."""
         del event, now
 
