@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from omnicascade.domain.journeys.run import Decision, Run
-from omnicascade.domain.rehearsal.world import Played, Sent
+from omnicascade.domain.rehearsal.post import Sent
+from omnicascade.domain.rehearsal.world import Played
 
 
 def report(played: Played, start: datetime) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 Exists apart from the world so that a hundred thousand customers pay for it once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
 from omnicascade.domain.conditions.condition import Condition
-from omnicascade.domain.conditions.needs import Needs, needs_of
+from omnicascade.domain.conditions.needs import needs_of
 from omnicascade.domain.deployment import Deployment, Price
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.commands import Send
@@ -50,6 +50,7 @@ class Stage:
         condition: who may enter by being of a segment; None where the entry is no segment's, or it is not known.
         history: names of the events that conditions look back at.
         watched: whether the journey wants to look again after every event of its customer.
+        capped: whether contacts are worth remembering.
     """
 
     journey: Journey
@@ -67,8 +68,8 @@ class Stage:
         if condition is not None:
             needs |= needs_of(condition, self.deployment.segments)
         object.__setattr__(self, "condition", condition)
-        object.__setattr__(self, "history", _names(needs))
-        object.__setattr__(self, "watched", bool(_watched(listens(self.journey))))
+        object.__setattr__(self, "history", needs.names)
+        object.__setattr__(self, "watched", bool(listens(self.journey)["watched"]))
         object.__setattr__(self, "capped", bool(self.deployment.caps or self.journey.cap))
 
 
@@ -79,11 +80,3 @@ def _entry_condition(journey: Journey, deployment: Deployment) -> Condition | No
         return None
     segment = deployment.segments.get(journey.entry.segment)
     return segment.condition if segment else None
-
-
-def _names(needs: Needs) -> frozenset[str]:
-    return needs.names
-
-
-def _watched(heard: Mapping[str, list[str]]) -> list[str]:
-    return heard["watched"]

@@ -5,23 +5,20 @@ the same order. Pure: no ports, no clock; the same scenario always plays alike.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from hashlib import sha256
-from typing import Final, Literal
-from urllib.parse import urlsplit
+from typing import Final
 
-from omnicascade.domain.deployment import Channel, Deployment, Price
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.event import Event
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.commands import CallWebhook, Send, SetTraits
 from omnicascade.domain.journeys.journey import EventEntry
-from omnicascade.domain.journeys.person import Contact
 from omnicascade.domain.journeys.run import RUN_MARK_DIGITS, Decision, Run, make_run_id
 from omnicascade.domain.rehearsal.acts import acted
 from omnicascade.domain.rehearsal.audience import Membership, Rounds
 from omnicascade.domain.rehearsal.customer import Customer
+from omnicascade.domain.rehearsal.post import Post, Sent
 from omnicascade.domain.rehearsal.scenario import (
     SOURCE,
     Arrives,
@@ -34,27 +31,12 @@ from omnicascade.domain.rehearsal.scenario import (
     event_of,
 )
 from omnicascade.domain.rehearsal.stage import Purse, Stage
-from omnicascade.domain.zones import zone_named
 
 MOST_STEPS: Final = 10_000
 """Moves after which a rehearsal is given up: no journey that comes to rest takes so many for one customer."""
 
 JOURNEY_SOURCE: Final = "journey"
 """The source of what journeys say about their customers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One message that went out."""
-
-    at: datetime
-    run_id: str
-    key: str | None
-    message_id: str
-    step: str
-    channel: Channel
-    template: str
-    cost: Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +83,7 @@ class World:
     """One customer and their runs of one journey."""
 
     def __init__(self, stage: Stage, scenario: Scenario, purse: Purse) -> None:
-        self._stage, self._scenario, self._purse = stage, scenario, purse
+        self._stage, self._scenario = stage, scenario
         self._now = scenario.start
         self._past = [happening for happening in scenario.happenings if happening.at < scenario.start]
         self._customer = Customer(stage, scenario.opening)
@@ -112,7 +94,7 @@ class World:
         self._live: dict[str, None] = {}
         self._slots: dict[str | None, _Slot] = {}
         self._anchor = ""
-        self._messages: list[Sent] = []
+        self._post = Post(stage, self._customer, purse)
         self._refusals: list[Decision] = []
         self._warnings: list[str] = []
         self._heard = {happening.event.message_id for happening in self._past if isinstance(happening, Arrives)}
@@ -129,7 +111,9 @@ class World:
             self._happens(happening)
             self._settle()
         self._pass(scenario.until)
-        return Played(tuple(self._messages), tuple(self._runs.values()), tuple(self._refusals), tuple(self._warnings))
+        return Played(
+            tuple(self._post.messages), tuple(self._runs.values()), tuple(self._refusals), tuple(self._warnings)
+        )
 
     # Time
 
@@ -195,7 +179,7 @@ class World:
 
     def _feedback(self, act: Reacts) -> None:
         """Something comes back to the latest message of a channel."""
-        latest = next((sent for sent in reversed(self._messages) if act.channel in {None, sent.channel}), None)
+        latest = self._post.latest(act.channel)
         entry = self._runs[latest.run_id].entry_of(latest.message_id) if latest else None
         if entry is None:
             self._warn(act, f"no {act.channel or ''} message has gone out yet".replace("  ", " "))
@@ -300,12 +284,11 @@ class World:
             run = step.run
             match step.command:
                 case Send() as send:
-                    run = self._send(run, send)
+                    run = self._post.send(run, send, now)
                 case SetTraits() as update:
                     said.append(self._words(update))
                 case CallWebhook() as call:
-                    outcome, reason = _called(call, deployment)
-                    run = engine.record_call(journey, run, call.step, outcome, reason, now)
+                    run = self._post.call(run, call, now)
                 case None:
                     break
         self._keep(run)
@@ -315,46 +298,3 @@ class World:
     def _words(self, update: SetTraits) -> Event:
         body, known = {"traits": dict(update.traits)}, self._customer.known[:1]
         return event_of("identify", "identify", update.message_id, self._now, known, body, JOURNEY_SOURCE)
-
-    def _send(self, run: Run, send: Send) -> Run:
-        """Price the message, take it from the budget, and have the provider accept it."""
-        journey, now = self._stage.journey, self._now
-        quote = self._stage.quote(send, run, self._customer.profile)
-        if quote.outcome == "refused":
-            return engine.refuse(journey, run, send.message_id, quote.reason, now)
-        if quote.price is None:
-            return engine.record_outcome(journey, run, send.message_id, "failed", now=now, reason=quote.reason)
-        if send.budget is not None:
-            spent = self._reserve(send.channel, quote.price, send.budget)
-            if spent:
-                return engine.refuse(journey, run, send.message_id, spent, now)
-        if self._stage.capped:
-            kind = "transactional" if journey.transactional else "marketing"
-            contact = Contact(now, send.message_id, send.channel, journey.name, kind)
-            self._customer.contacted(contact)
-        sent = Sent(now, run.run_id, run.key, send.message_id, send.step, send.channel, send.template, quote.price)
-        self._messages.append(sent)
-        return engine.record_outcome(
-            journey, run, send.message_id, "sent", now=now, cost=quote.price, reason=quote.reason
-        )
-
-    def _reserve(self, channel: Channel, price: Price, limit: Price) -> str | None:
-        """Take a message's price from its month's budget; the reason where it does not have it."""
-        zone = zone_named(self._stage.deployment.default_zone) or UTC
-        month = self._now.astimezone(zone).strftime("%Y-%m")
-        if price.currency != limit.currency:
-            return f"the budget is in {limit.currency}, and the message costs {price.currency}"
-        spent = self._purse.get((channel, month), Decimal())
-        if spent + price.amount > limit.amount:
-            left = f"{limit.amount:f} {limit.currency} for {month} has less left than the message's"
-            return f"the budget of {left} {price.amount:f} {price.currency}"
-        self._purse[channel, month] = spent + price.amount
-        return None
-
-
-def _called(call: CallWebhook, deployment: Deployment) -> tuple[Literal["called", "failed"], str]:
-    """Nobody is called; a host that the deployment does not allow fails as it would."""
-    host = (urlsplit(call.url).hostname or "").lower()
-    if host in {known.lower() for known in deployment.webhook_hosts}:
-        return "called", "rehearsed: nothing was called"
-    return "failed", f"{host} is none of the hosts that webhooks may call"
