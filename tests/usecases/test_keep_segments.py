@@ -12,6 +12,7 @@ import pytest
 from omnicascade.usecases.name_customer import node_of
 from tests.usecases.port_proxy import Call, straight
 from tests.usecases.segment_world import NO_ORDER, WELCOME, check, identify, judged, listed, order, put
+from tests.usecases.staff_room import StaffRoom
 from tests.usecases.world import World
 
 PAID: dict[str, Any] = {"trait": "plan", "is": "paid"}
@@ -128,7 +129,7 @@ def test_another_definition_moves_members_silently() -> None:
 
 
 def test_customers_who_turn_out_to_be_one_are_one_member() -> None:
-    """A merge unites memberships without anybody entering; a split by staff parts them again."""
+    """A merge unites memberships, and nobody enters."""
     world = world_with()
     world.put_journey("welcome", WELCOME, entry={"segment": "vip"})
     world.post({"type": "identify", "messageId": "m1", "anonymousId": "app", "traits": {"plan": "paid"}})
@@ -141,7 +142,26 @@ def test_customers_who_turn_out_to_be_one_are_one_member() -> None:
     assert world.segments.count("vip") == 1
     check(world)
     assert len(world.runs_of("user_id:ann", "welcome")) == 2
+
+
+def test_staffs_word_parts_and_joins_members() -> None:
+    """Whom a split takes a member from is none any more, whoever comes of it is judged, and joining unites them."""
+    world = world_with()
+    world.post({"type": "identify", "messageId": "m1", "anonymousId": "app", "traits": {"plan": "paid"}})
     world.advance(minutes=1)
+    world.post({"type": "identify", "messageId": "m2", "anonymousId": "app", "userId": "ann"})
+    world.settle()
+    assert list(listed(world, "vip")) == [node_of("anonymous_id:app")]
+    room = StaffRoom(world)
+    room.split("user_id:ann", {"identifiers": ["anonymous_id:app"]})
+    world.settle()
+    check(world)
+    assert world.customer("user_id:ann").profile.profile_id not in listed(world, "vip")
+    world.advance(minutes=1)
+    room.link("user_id:ann", "anonymous_id:app", "include")
+    world.settle()
+    check(world)
+    assert list(listed(world, "vip")) == [world.customer("user_id:ann").profile.profile_id]
 
 
 def test_a_segment_within_a_segment_follows_it() -> None:
