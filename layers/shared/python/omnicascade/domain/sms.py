@@ -79,12 +79,13 @@ def price_of_sms(text: str, to_e164: str, prices: Mapping[str, Price]) -> Price:
         to_e164: for example `+48601234567`.
         prices: by `sms.<ISO 3166 country>`, else `sms`; a mapping with neither falls back on `DEFAULT_PRICES`.
     """
-    country = _country(to_e164)
+    country = country_of(to_e164)
     price = prices.get(f"sms.{country}") or prices.get("sms") or DEFAULT_PRICES["sms"]
     return Price(price.amount * parts(text).parts, price.currency)
 
 
-def _country(to_e164: str) -> str | None:
+def country_of(to_e164: str) -> str | None:
+    """The ISO 3166 country of a number such as `+48601234567`; None where it has none."""
     import phonenumbers  # noqa: PLC0415 - 25 ms that only runs with a paid message should pay for
 
     for digits in (1, 2, 3):  # most country codes are one country's, which needs no reading of the number

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from math import sqrt
 from typing import Any, Final
 
 from omnicascade.domain.conditions.condition import Condition
@@ -14,6 +13,7 @@ from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.conditions.needs import needs_of
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.identifiers import NodeId
+from omnicascade.domain.intervals import wilson
 from omnicascade.usecases.backfill_segment import is_first
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.read_person import person_of
@@ -25,9 +25,6 @@ MOST_EXAMPLES: Final = 10
 
 MOST_PAGES: Final = 100
 """Of the census: where many events lie between few customers, the sample is smaller than asked for."""
-
-Z95: Final = 1.959964
-"""The normal distribution's quantile for an interval of 95 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +95,3 @@ class SegmentPreview:
                 if not again:
                     return
                 again = False
-
-
-def wilson(matching: int, sampled: int) -> tuple[float, float]:
-    """The interval that holds a share with 95 % certainty, as a sample tells it.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-    """
-    share, z2 = matching / sampled, Z95**2
-    middle = share + z2 / (2 * sampled)
-    width = Z95 * sqrt(share * (1 - share) / sampled + z2 / (4 * sampled**2))
-    scale = 1 + z2 / sampled
-    return max(0.0, (middle - width) / scale), min(1.0, (middle + width) / scale)

@@ -66,7 +66,7 @@ class RehearsalDesk:
         if problems:
             raise refusal(problems)
         deployment = overridden(self.journeys.deployment(), given.get("config"))
-        written = _templates(given.get("templates"))
+        written = written_templates(given.get("templates"))
         journey = self._journey(name, given, deployment, written)
         scenario = read_scenario(given, now)
         quotes = Quotes(journey, deployment, self.renderer, self.templates, written)
@@ -122,7 +122,7 @@ def _entry_segment(document: Mapping[str, Any]) -> Collection[str]:
     return [segment] if isinstance(segment, str) else []
 
 
-def _templates(given: object) -> dict[str, Template]:
+def written_templates(given: object) -> dict[str, Template]:
     """Templates by name, as they are put; a bare text is one that says the same everywhere."""
     if given is None:
         return {}

@@ -75,7 +75,7 @@ def enter(
         key=key,
         event=event,
         now=now,
-        anchor=_anchor(journey, customer),
+        anchor=anchor_of(journey, customer),
         audience=audience,
     )
     own = next((slot for slot in slots if slot.node == profile.profile_id), None)
@@ -90,7 +90,7 @@ def anchors_of(journey: Journey, customer: Customer) -> list[str]:
     return [slot.anchor or slot.node for slot in entered]
 
 
-def _anchor(journey: Journey, customer: Customer) -> str:
+def anchor_of(journey: Journey, customer: Customer) -> str:
     """Whom hold-out and splits are decided by: one that is in the hold-out, if any is; else the earliest."""
     anchors = anchors_of(journey, customer)
     held = (anchor for anchor in anchors if engine.held_out(journey, anchor))
