@@ -145,6 +145,7 @@ def test_the_settings_come_with_the_segments(stores: Stores) -> None:
     stores.segments.drop("vip")
     stores.segments.drop("vip")
     assert stores.deployment().segments == {}
+    assert stores.segments.put_segment(segment(), VIP).version == 2, "what is remembered of version 1 is no word of it"
 
 
 def test_what_is_remembered_stands_in_the_customers_head(stores: Stores) -> None:
@@ -258,9 +259,9 @@ def test_a_change_at_the_same_moment_is_not_overwritten(stores: Stores) -> None:
     table = stores.segments._table  # pyright: ignore[reportPrivateUsage] - the other marketer writes past the store
 
     class Late(DynamoSegmentStore):
-        def _lines(self) -> Any:
-            read = super()._lines()
-            if not read[0]:
+        def _index(self) -> Any:
+            read = super()._index()
+            if not read[1]:
                 DynamoSegmentStore(table).put_segment(segment(), VIP)
             return read
 

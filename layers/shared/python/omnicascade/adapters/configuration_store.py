@@ -60,7 +60,7 @@ class DynamoConfigurationStore:
             deployment = deployment_from(json.loads(written)) if written else Deployment()
             self._deployment = (
                 (written, divided),
-                replace(deployment, segments=load_segments(divided or "[]")),
+                replace(deployment, segments=load_segments(divided) if divided else deployment.segments),
             )
         return self._deployment[1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from omnicascade.adapters import keys
 from omnicascade.adapters.errands_queue import decode_errand, encode_errand
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_stores import MemoryCustomerStore
-from omnicascade.adapters.segment_index import Line, with_line
+from omnicascade.adapters.segment_index import Index
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.segments import Segment
@@ -24,44 +23,36 @@ class MemorySegmentStore:
     def __init__(self, customers: MemoryCustomerStore, configuration: MemoryConfigurationStore) -> None:
         self._customers = customers
         self._configuration = configuration
-        self._lines: dict[str, Line] = {}
+        self._index = Index()
         self._listed: dict[str, dict[NodeId, datetime]] = {}
         self._counts: dict[str, int] = {}
 
     def segment(self, name: str) -> Segment | None:
         """See `SegmentStore.segment`."""
-        line = self._lines.get(name)
+        line = self._index.lines.get(name)
         return line and line.segment
 
     def definition(self, name: str) -> Mapping[str, Any] | None:
         """See `SegmentStore.definition`."""
-        line = self._lines.get(name)
+        line = self._index.lines.get(name)
         return line and line.definition
 
     def put_segment(self, segment: Segment, definition: Mapping[str, Any]) -> Segment:
         """See `SegmentStore.put_segment`."""
-        line = with_line(self._lines, segment, definition)
-        if line:
-            self._keep(line)
-        return self._lines[segment.name].segment
+        self._keep(self._index.put(segment, definition))
+        return self._index.lines[segment.name].segment
 
     def ready(self, name: str, version: int) -> None:
         """See `SegmentStore.ready`."""
-        line = self._lines.get(name)
-        if line and line.segment.version == version:
-            self._keep(Line(replace(line.segment, ready=True), line.definition))
+        self._keep(self._index.ready(name, version))
 
     def drop(self, name: str) -> None:
         """See `SegmentStore.drop`."""
-        self._lines.pop(name, None)
-        self._publish()
+        self._keep(self._index.drop(name))
 
-    def _keep(self, line: Line) -> None:
-        self._lines[line.segment.name] = line
-        self._publish()
-
-    def _publish(self) -> None:
-        self._configuration.use_segments({name: line.segment for name, line in self._lines.items()})
+    def _keep(self, index: Index) -> None:
+        self._index = index
+        self._configuration.use_segments({name: line.segment for name, line in index.lines.items()})
 
     def remember(self, found: Membership, before: Membership | None) -> None:
         """See `SegmentStore.remember`."""

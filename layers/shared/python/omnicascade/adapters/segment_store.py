@@ -8,7 +8,6 @@ and is counted there. Finding, line and count change in one transaction, so the 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,7 +24,7 @@ from omnicascade.adapters.dynamo import (
     update_action,
 )
 from omnicascade.adapters.membership_items import membership_item, membership_words
-from omnicascade.adapters.segment_index import Line, dump_lines, load_lines, with_line
+from omnicascade.adapters.segment_index import Index, dump_index, load_index
 from omnicascade.domain.errors import ConflictError, StaleWriteError
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.segments import Segment
@@ -46,12 +45,12 @@ class DynamoSegmentStore:
 
     def segment(self, name: str) -> Segment | None:
         """See `SegmentStore.segment`. Cost: 1 read unit per 4 KB of all definitions."""
-        line = self._lines()[0].get(name)
+        line = self._index()[0].lines.get(name)
         return line and line.segment
 
     def definition(self, name: str) -> Mapping[str, Any] | None:
         """See `SegmentStore.definition`."""
-        line = self._lines()[0].get(name)
+        line = self._index()[0].lines.get(name)
         return line and line.definition
 
     def put_segment(self, segment: Segment, definition: Mapping[str, Any]) -> Segment:
@@ -60,22 +59,17 @@ class DynamoSegmentStore:
         Raises:
             ConflictError: another change of the segments was made at the same moment; put it again.
         """
-        lines, revision = self._lines()
-        line = with_line(lines, segment, definition)
-        if line is None:
-            return lines[segment.name].segment
-        self._save({**lines, segment.name: line}, revision)
-        return line.segment
+        index, revision = self._index()
+        after = index.put(segment, definition)
+        self._save(index, after, revision)
+        return after.lines[segment.name].segment
 
     def ready(self, name: str, version: int) -> None:
         """See `SegmentStore.ready`."""
         for _ in range(ATTEMPTS):
-            lines, revision = self._lines()
-            line = lines.get(name)
-            if line is None or line.segment.version != version or line.segment.ready:
-                return
+            index, revision = self._index()
             try:
-                self._save({**lines, name: _made_ready(line)}, revision)
+                self._save(index, index.ready(name, version), revision)
             except ConflictError:
                 continue
             return
@@ -83,20 +77,21 @@ class DynamoSegmentStore:
 
     def drop(self, name: str) -> None:
         """See `SegmentStore.drop`."""
-        lines, revision = self._lines()
-        if name in lines:
-            self._save({other: line for other, line in lines.items() if other != name}, revision)
+        index, revision = self._index()
+        self._save(index, index.drop(name), revision)
 
-    def _lines(self) -> tuple[Mapping[str, Line], int]:
+    def _index(self) -> tuple[Index, int]:
         item = self._table.get(keys.CONFIG, keys.SEGMENT_INDEX)
-        return (load_lines(item["state"]["S"]), int(item["rev"]["N"])) if item else ({}, 0)
+        return (load_index(item["state"]["S"]), int(item["rev"]["N"])) if item else (Index(), 0)
 
-    def _save(self, lines: Mapping[str, Line], revision: int) -> None:
+    def _save(self, before: Index, after: Index, revision: int) -> None:
+        if after is before:
+            return
         item = {
             "pk": text(keys.CONFIG),
             "sk": text(keys.SEGMENT_INDEX),
             "rev": number(revision + 1),
-            "state": text(dump_lines(list(lines.values()))),
+            "state": text(dump_index(after)),
         }
         condition, values = ("rev = :rev", {":rev": number(revision)}) if revision else (_ABSENT, None)
         try:
@@ -159,10 +154,6 @@ class DynamoSegmentStore:
         """See `SegmentStore.count`. Cost: 16 read units."""
         places = [(keys.members_key(name, shard), keys.MEMBER_COUNT) for shard in range(keys.MEMBER_SHARDS)]
         return sum(int(item["n"]["N"]) for item in self._table.get_many(places))
-
-
-def _made_ready(line: Line) -> Line:
-    return Line(replace(line.segment, ready=True), line.definition)
 
 
 def _line(known: Membership, *, enters: bool) -> list[Item]:
