@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from infra.local.faults import SeededDeliveries
 from tests.stack.shop import NOON, Shop, opened
 
 LAPSED: dict[str, Any] = {"title": "Lapsed", "when": {"did": "Order Completed", "count": {"is": 0}, "within": "30d"}}
@@ -122,3 +123,25 @@ def test_a_schedule_starts_one_audience_at_each_of_its_moments(shop: Shop) -> No
     shop.stack.advance(timedelta(days=2))
     assert shop.channels("user_id:ann") == ["email", "email"]
     assert [message["at"][:19] for message in shop.stack.messages()] == ["2026-03-11T09:00:00", "2026-03-12T09:00:00"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_deliveries_twice_and_in_any_order_are_counted_once(seed: int) -> None:
+    """Events, errands and sweeps of six customers, duplicated and mixed by a seed: exact lists, counts and messages."""
+    with opened(SeededDeliveries(seed, duplicate=0.5)) as shop:
+        put(shop, "lapsed", LAPSED)
+        put(shop, "buyers", {"when": {"did": "Order Completed"}})
+        shop.put_journey(
+            {"name": "we-miss-you", "entry": {"segment": "lapsed"}, "steps": [{"email": {"template": "cart-reminder"}}]}
+        )
+        for number in range(6):
+            order(shop, f"u{number}", f"o{number}")
+            shop.reachable(f"u{number}")
+        everybody = {shop.profile(f"user_id:u{number}")["profile_id"] for number in range(6)}
+        for day in (29, 31):
+            advance_to(shop, timedelta(days=day))
+            lapsed = members(shop, "lapsed")
+            assert (len(lapsed), set(lapsed)) == ((0, set()) if day == 29 else (6, everybody))
+            assert shop.call("GET", "/v1/segments/lapsed")[1]["members"] == len(lapsed)
+        assert set(members(shop, "buyers")) == everybody
+        assert sorted(message["profile_id"] for message in shop.stack.messages()) == sorted(everybody)
