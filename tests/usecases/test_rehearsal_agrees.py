@@ -170,6 +170,7 @@ STEP: Final[st.SearchStrategy[dict[str, Any]]] = st.one_of(
         lambda drawn: {"wait_for": {"when": drawn[0], "timeout": drawn[1]}, "then": [drawn[2]]}
     ),
     st.just({"wait": {"until": "09:30", "zone": "recipient"}}),
+    st.just({"digest": {"event": "Product Added", "key": "properties.cart_id", "window": "1h"}}),
     st.just({"update": {"traits": {"plan": "paid"}}}),
 )
 JOURNEY: Final[st.SearchStrategy[dict[str, Any]]] = st.fixed_dictionaries(

@@ -183,6 +183,15 @@ def test_becoming_a_member_enters_and_being_one_does_not() -> None:
     assert sent(played(PUSH, journey=journey, profile=known, events=[paid])) == []
 
 
+def test_the_event_that_makes_a_member_is_the_entry_event() -> None:
+    """Steps may ask for its properties, as where the event itself is the entry."""
+    journey = {"entry": {"when": {"did": "Product Added", "count": {"gte": 2}}}}
+    step = {**PUSH, "if": {"event": "properties.total", "gte": 50}}
+    second = {**ADDED, "at": "1h", "properties": {"total": 60}}
+    assert sent(played(step, journey=journey, events=[ADDED, second])) == [(3600, "push")]
+    assert sent(played(step, journey=journey, events=[ADDED, {**ADDED, "at": "1h"}])) == []
+
+
 def test_a_segment_is_entered_and_left_as_time_passes() -> None:
     """A member without an order for a day becomes one by the clock alone; an order makes them leave."""
     lapsed = {"all": [{"did": "Order Completed"}, {"not": {"did": "Order Completed", "within": "1d"}}]}

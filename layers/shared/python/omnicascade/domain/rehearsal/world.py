@@ -213,7 +213,7 @@ class World:
             self._observe()
         if isinstance(journey.entry, EventEntry) and journey.entry.event == event.name and not restarted:
             self._enter_by(event)
-        self._notice_membership()
+        self._notice_membership(event)
 
     def _observe(self) -> None:
         journey, deployment = self._stage.journey, self._stage.deployment
@@ -252,10 +252,11 @@ class World:
     def _refuse(self, reason: str) -> None:
         self._refusals.append(Decision(self._now, "", "not_entered", reason))
 
-    def _notice_membership(self) -> None:
+    def _notice_membership(self, event: Event | None = None) -> None:
+        """Who comes into the segment by an event has it as the entry event; one that came too late starts nothing."""
         occasion = self._membership.noticed(self._now)
-        if occasion:
-            self._enter(None, None, occasion)
+        if occasion and not (event and engine.late(event)):
+            self._enter(None, event, occasion)
 
     def _come_round(self) -> None:
         """The schedule's moment: an audience is started, and the customer is of it or not."""
