@@ -105,7 +105,6 @@ class ErasureWorld(World):
         kept = [
             *map(repr, self.events._events.values()),
             *(f"{node} {held!r}" for node, held in self.customers._nodes.items()),
-            *map(repr, self.runs._runs.values()),
             *map(repr, self.runs._messages.values()),
             *map(repr, self.links._links.values()),
             *map(repr, self.erasures._receipts.values()),
