@@ -31,6 +31,7 @@ from omnicascade.usecases.manage_runs import RunDesk
 from omnicascade.usecases.move_every_run import RunMover
 from omnicascade.usecases.move_runs import JourneyDesk
 from omnicascade.usecases.name_customer import node_of
+from omnicascade.usecases.pause_sign import PauseSign
 from omnicascade.usecases.ports import EmailMessage, Envelope, PushMessage, SmsMessage
 from omnicascade.usecases.project_profiles import Arrival, BatchFailure, project_profiles
 from omnicascade.usecases.record_events import event_of, record_events
@@ -273,7 +274,7 @@ class World:
             keeper=keeper,
             backfill=Backfill(keeper, MemoryCensus(self.customers)),
             schedules=ScheduleKeeper(journeys, timer, errands, self.schedules),
-            mover=RunMover(keeper.customers, keeper.runs, journeys, timer, keeper.deployment),
+            mover=RunMover(keeper.customers, keeper.events, keeper.runs, journeys, timer, keeper.deployment),
         )
         clerk.carry_out(at, errand, self.now, lambda: True)
 
@@ -305,6 +306,7 @@ class World:
             port(self.machine, "timer"),
             post,
             self.journeys.deployment(),
+            PauseSign(port(self.journeys, "journeys"), self.journeys.listing()),
         )
         clerk.send_next_message(task, self.now)
 

@@ -12,7 +12,7 @@ from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, numbe
 from omnicascade.adapters.segment_index import load_segments
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.deployment_json import deployment_from
-from omnicascade.domain.errors import ConflictError
+from omnicascade.domain.errors import ConflictError, NotFoundError
 from omnicascade.domain.journeys import journey as journeys
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.templates import Template
@@ -111,22 +111,32 @@ class DynamoConfigurationStore:
             "active": journey.active,
             "title": journey.title,
             "listens": {role: sorted(names) for role, names in journeys.listens(journey).items()},
+            "paused": bool(current and current.get("paused")),
         }
-        others = [other for other in lines if other["name"] != journey.name]
-        by_name = sorted([*others, line], key=lambda entry: str(entry["name"]))
-        revision = int(stored["rev"]["N"]) if stored else 0
         item = _state_item(
             keys.journey_key(journey.name, version),
             {"journey": journeys.to_json(numbered), "definition": definition},
         )
-        listing = _state_item(keys.JOURNEY_INDEX, {"journeys": by_name})
-        listing["rev"] = number(revision + 1)
-        unchanged, values = ("rev = :rev", {":rev": number(revision)}) if stored else ("attribute_not_exists(pk)", {})
         try:
-            self._table.write_together([(item, "attribute_not_exists(pk)", {}), (listing, unchanged, values)])
+            self._table.write_together([(item, "attribute_not_exists(pk)", {}), _with_line(stored, lines, line)])
         except ConditionFailedError as error:
             raise ConflictError("the journeys were changed at the same moment; put this one again") from error
         return numbered
+
+    def set_paused(self, name: str, *, paused: bool) -> bool:
+        """See `JourneyStore.set_paused`. Cost: the listing read and written."""
+        stored = self._table.get(keys.CONFIG, keys.JOURNEY_INDEX)
+        lines: list[dict[str, Any]] = _state(stored)["journeys"] if stored else []
+        line = next((line for line in lines if line["name"] == name), None)
+        if line is None:
+            raise NotFoundError(f"there is no journey {name}")
+        if bool(line.get("paused")) == paused:
+            return False
+        try:
+            self._table.write_together([_with_line(stored, lines, {**line, "paused": paused})])
+        except ConditionFailedError as error:
+            raise ConflictError("the journeys were changed at the same moment; try again") from error
+        return True
 
     def templates(self) -> Sequence[Template]:
         """Every template."""
@@ -147,6 +157,18 @@ class DynamoConfigurationStore:
 
 def _state_item(sk: str, state: Mapping[str, Any]) -> Item:
     return {"pk": text(keys.CONFIG), "sk": text(sk), "state": text(json.dumps(state, ensure_ascii=False))}
+
+
+def _with_line(
+    stored: Item | None, lines: Sequence[dict[str, Any]], line: dict[str, Any]
+) -> tuple[Item, str, dict[str, Any]]:
+    """The listing with one line in place of its former self, on condition that it is as it was read."""
+    others = [other for other in lines if other["name"] != line["name"]]
+    by_name = sorted([*others, line], key=lambda entry: str(entry["name"]))
+    revision = int(stored["rev"]["N"]) if stored else 0
+    listing = _state_item(keys.JOURNEY_INDEX, {"journeys": by_name})
+    listing["rev"] = number(revision + 1)
+    return (listing, "rev = :rev", {":rev": number(revision)}) if stored else (listing, "attribute_not_exists(pk)", {})
 
 
 def _listed(item: Item | None) -> Sequence[JourneyListing]:

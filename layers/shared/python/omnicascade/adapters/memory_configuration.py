@@ -8,6 +8,7 @@ from typing import Any
 
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.deployment_json import deployment_from
+from omnicascade.domain.errors import NotFoundError
 from omnicascade.domain.journeys import journey as journeys
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.segments import Segment
@@ -22,6 +23,7 @@ class MemoryConfigurationStore:
         self._deployment = deployment or Deployment()
         self._versions: dict[str, list[tuple[Journey, Mapping[str, Any]]]] = {}
         self._templates: dict[str, Template] = {}
+        self._paused: set[str] = set()
 
     def deployment(self) -> Deployment:
         """See `JourneyStore.deployment`."""
@@ -45,6 +47,7 @@ class MemoryConfigurationStore:
                 journey.active,
                 journey.title,
                 {role: sorted(names) for role, names in journeys.listens(journey).items()},
+                journey.name in self._paused,
             )
             for journey in current
         ]
@@ -69,6 +72,14 @@ class MemoryConfigurationStore:
         numbered = replace(journey, version=len(versions) + 1)
         versions.append((numbered, definition))
         return numbered
+
+    def set_paused(self, name: str, *, paused: bool) -> bool:
+        """See `JourneyStore.set_paused`."""
+        if name not in self._versions:
+            raise NotFoundError(f"there is no journey {name}")
+        changed = (name in self._paused) != paused
+        (self._paused.add if paused else self._paused.discard)(name)
+        return changed
 
     def templates(self) -> Sequence[Template]:
         """Every template, by name."""

@@ -5,6 +5,7 @@ An event that comes in between makes a write fail, and the decision is taken aga
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -23,6 +24,7 @@ from omnicascade.domain.journeys.run import Run
 from omnicascade.usecases.change_traits import naming
 from omnicascade.usecases.deliver_message import MAX_ATTEMPTS, PostOffice
 from omnicascade.usecases.find_customer import Customer
+from omnicascade.usecases.pause_sign import nothing_paused
 from omnicascade.usecases.ports import Envelope, WebhookCall
 from omnicascade.usecases.read_person import person_of
 from omnicascade.usecases.ring_timer import customer_at
@@ -47,6 +49,7 @@ class RunDriver:
     timer: RunTimer
     post: PostOffice
     deployment: Deployment
+    paused: Callable[[str], bool] = nothing_paused
 
     def move(self, stored: StoredRun, journey: Journey, turn: Turn) -> StoredRun:
         """Move a run as far as it goes now and send what is due; it then waits, with the turn's token, or has ended.
@@ -76,6 +79,8 @@ class RunDriver:
 
     def _moved(self, stored: StoredRun, journey: Journey, customer: Customer, turn: Turn) -> tuple[StoredRun, bool]:
         """The run one command further, and whether it rests now."""
+        if stored.run.live and stored.run.paused_at is None and self.paused(stored.run.journey):
+            return self._put_on_hold(stored, turn), False
         united = RunUnion(self.runs, self.timer).unite(stored, customer, turn.now)
         if united is not stored:
             return united, False
@@ -89,6 +94,17 @@ class RunDriver:
         if step.run == stored.run and turn.superseded(stored):
             return stored, True
         return self.runs.save(stored, step.run, **turn.kept(stored, turn.token)), True
+
+    def _put_on_hold(self, stored: StoredRun, turn: Turn) -> StoredRun:
+        """The run, paused with its journey; going on again where that was resumed before this was written.
+
+        Whoever resumes a journey opens it first and then walks its runs, so one of the two sees the other's word.
+        """
+        run = engine.pause(stored.run, turn.now, f"journey {stored.run.journey} is paused")
+        held = self.runs.save(stored, run, **turn.kept(stored))
+        if self.paused(run.journey):
+            return held
+        return self.runs.save(held, engine.resume(held.run, turn.now), **turn.kept(held))
 
     def _carried_out(
         self, command: Command, run: Run, stored: StoredRun, journey: Journey, customer: Customer, turn: Turn

@@ -40,7 +40,8 @@ class RunDesk:
 
         Raises:
             NotFoundError: no such journey, or one of the customers is not known; nobody was started.
-            ConflictError: no customer may enter (a live run, re-entry, hold-out); the message says why.
+            ConflictError: no customer may enter (a live run, re-entry, hold-out, the journey is paused or not active);
+                the message says why.
             UnacceptableError: the body names nobody, or a segment.
         """
         journey = self.journeys.journey(name)
@@ -48,6 +49,8 @@ class RunDesk:
             raise NotFoundError(f"there is no journey {name}")
         if not journey.active:
             raise ConflictError(f"journey {name} is not active")
+        if any(line.name == name and line.paused for line in self.journeys.listing()):
+            raise ConflictError(f"journey {name} is paused; resume it first")
         references = _references(body)
         known = {reference: self._customer(reference) for reference in references}
         started = [
@@ -153,6 +156,7 @@ def run_response(run: Run) -> dict[str, Any]:
         "reason": run.reason,
         "started_at": iso(run.started_at),
         "next_at": run.due and iso(run.due),
+        "paused_at": run.paused_at and iso(run.paused_at),
         "ended_at": run.ended_at and iso(run.ended_at),
         "converted_at": run.converted_at and iso(run.converted_at),
         "decisions": [

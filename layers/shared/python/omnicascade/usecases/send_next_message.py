@@ -6,7 +6,7 @@ the write fail, and the decision is taken again with what the event changed. So 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
@@ -22,6 +22,7 @@ from omnicascade.usecases.advance_run import RunDriver
 from omnicascade.usecases.audience.read_start import read_start
 from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.name_customer import node_of
+from omnicascade.usecases.pause_sign import nothing_paused
 from omnicascade.usecases.ring_timer import LONGEST_WAIT_S, Bell, customer_at
 from omnicascade.usecases.run_turn import TIMER_TOLERANCE, ErasedError, Turn
 from omnicascade.usecases.start_run import ATTEMPTS, enter, outcome_of
@@ -67,6 +68,7 @@ class RunClerk:
     timer: RunTimer
     post: PostOffice
     deployment: Deployment
+    paused: Callable[[str], bool] = nothing_paused
 
     def send_next_message(self, task: Task, now: datetime) -> None:
         """Handle one task. May be repeated with the same or another token.
@@ -151,7 +153,7 @@ class RunClerk:
         return self._mover().move(stored, journey, Turn(now, token, attempt=attempt))
 
     def _mover(self) -> RunDriver:
-        return RunDriver(self.customers, self.runs, self.journeys, self.timer, self.post, self.deployment)
+        return RunDriver(self.customers, self.runs, self.journeys, self.timer, self.post, self.deployment, self.paused)
 
     def _rest(self, task: Task, stored: StoredRun, journey: Journey, now: datetime) -> None:
         """Leave the run to its timer, or answer the task at once where the timer would come at the wrong moment."""

@@ -388,6 +388,15 @@ class JourneyStore(Protocol):
         """Store a new version, or nothing when the definition is the current one; returns it with its version."""
         ...
 
+    def set_paused(self, name: str, *, paused: bool) -> bool:
+        """Close a journey's door or open it again, whatever version is current; whether that changed anything.
+
+        Raises:
+            NotFoundError: no such journey.
+            ConflictError: another change of the journeys was made at the same moment; try again.
+        """
+        ...
+
     def deployment(self) -> Deployment:
         """The deployment's settings."""
         ...

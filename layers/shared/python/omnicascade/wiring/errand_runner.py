@@ -10,6 +10,7 @@ from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.errands_queue import decode_errand
+from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.schedule_memory import DynamoScheduleMemory
 from omnicascade.adapters.step_functions import StepFunctionsTimer
@@ -75,5 +76,12 @@ class ErrandRunner:
             schedules=ScheduleKeeper(
                 self._configuration, self._timer, self._errands, DynamoScheduleMemory(self._table)
             ),
-            mover=RunMover(self._customers, self._runs, self._configuration, self._timer, deployment),
+            mover=RunMover(
+                self._customers,
+                DynamoEventStore(self._table),
+                self._runs,
+                self._configuration,
+                self._timer,
+                deployment,
+            ),
         )

@@ -18,6 +18,7 @@ from omnicascade.adapters.sns_sms import SnsSmsSender
 from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
 from omnicascade.usecases.deliver_message import PostOffice
+from omnicascade.usecases.pause_sign import PauseSign
 from omnicascade.usecases.send_next_message import RunClerk, Task
 from omnicascade.wiring.channel_faults import ChannelFaults
 from omnicascade.wiring.clients import client, late_client, late_one_attempt_client
@@ -51,13 +52,15 @@ class Sender:
 
     def clerk(self) -> RunClerk:
         """Whoever moves runs, with the deployment's settings as they are now."""
+        listing, deployment = self._configuration.current()
         return RunClerk(
             customers=DynamoCustomerStore(self._table),
             runs=DynamoRunStore(self._table),
             journeys=self._configuration,
             timer=self._timer,
             post=self._post,
-            deployment=self._configuration.deployment(),
+            deployment=deployment,
+            paused=PauseSign(self._configuration, listing),
         )
 
     def _post_office(self) -> PostOffice:
