@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omnicascade.domain.errors import InvalidInputError, PreconditionFailedError, UnacceptableError
@@ -322,6 +322,7 @@ def naming(names: Sequence[str], **more: Any) -> dict[str, Any]:
 
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=212)  # those who stay met through one who left, before a stranger whom their own later edge would exclude
 def test_any_split_of_any_customer_makes_two_that_never_meet(seed: int) -> None:
     """Whoever leaves is together, whoever stays is, no event is lost, and no later or backdated event undoes it."""
     chance, room = Random(seed), StaffRoom()

@@ -48,7 +48,7 @@ def latest_words(words: Iterable[Edge]) -> dict[frozenset[NodeId], Edge]:
 
 
 def parting_words(
-    leaving: Sequence[Identifier], staying: Sequence[Identifier], accepted: Collection[Edge]
+    leaving: Sequence[Identifier], staying: Sequence[Identifier], accepted: Collection[Edge], *, contested: bool
 ) -> list[Word]:
     """Words that make one customer of those that leave, and another of those that stay, whatever is proposed later.
 
@@ -57,6 +57,8 @@ def parting_words(
         staying: strongest first.
         accepted: the edges that hold the customer together. Where one side hangs together only through the other, its
             parts are held together by hand: nobody said that they are different people.
+        contested: whether strangers' proposals about these identifiers were refused. One of them may hold as soon as
+            some of the customer's own do not, and refuse others in turn: then each side is held together whole.
     """
     if len(leaving) * len(staying) <= MOST_PAIRS:
         apart = list(product(leaving, staying))
@@ -64,7 +66,11 @@ def parting_words(
         apart = [(away, staying[0]) for away in leaving] + [(leaving[0], rest) for rest in staying[1:]]
         apart += _crossing(leaving, staying, accepted)
     parted = [Word(a, b, SEPARATE) for a, b in dict.fromkeys(apart)]
-    return parted + [Word(a, b, INCLUDE) for side in (leaving, staying) for a, b in _loose_ends(side, accepted)]
+    return parted + [
+        Word(a, b, INCLUDE)
+        for side in (leaving, staying)
+        for a, b in _loose_ends(side, accepted if not contested else ())
+    ]
 
 
 def _crossing(

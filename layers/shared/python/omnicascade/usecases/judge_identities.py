@@ -142,7 +142,8 @@ class IdentityBench:
         strongest = sorted(names.values(), key=lambda one: (self.rules.strength(one.type), one.value))
         away = [identifier for identifier in strongest if identifier.node_id in leaving]
         rest = [identifier for identifier in strongest if identifier.node_id not in leaving]
-        words = parting_words(away, rest, customer.component.accepted)
+        component = customer.component
+        words = parting_words(away, rest, component.accepted, contested=bool(component.refused))
         return self._say([customer], words, said, about=rest[0], show=[*rest, *away])
 
     def _exclude(self, customer: Customer, listed: object, said: Statement) -> Verdict:
