@@ -40,7 +40,8 @@ class ControlDesk:
     journeys: JourneyStore
     runs: RunStore
     errands: Errands
-    mover: RunMover
+    mover: Callable[[], RunMover]
+    """Bound anew for each call, with the settings as they are then."""
 
     def journey(self, name: str, action: str, body: object, by: str, now: datetime) -> dict[str, Any]:
         """Pause, resume or stop a journey with all of its runs. May be repeated.
@@ -178,7 +179,7 @@ class ControlDesk:
             current = self.journeys.journey(journey)
             to = _version(given, "to") or (current.version if current else stored.run.version)
             order["to"] = str(self._version(journey, to).version)
-        moved = self.mover.move(run_id, order, now)
+        moved = self.mover().move(run_id, order, now)
         if moved is None:
             raise NotFoundError(f"there is no run {run_id}")
         return run_response(moved)

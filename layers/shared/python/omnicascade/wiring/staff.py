@@ -11,10 +11,14 @@ from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.event_store import DynamoEventStore
 from omnicascade.adapters.events_queue import SqsEventQueue
 from omnicascade.adapters.run_store import DynamoRunStore
+from omnicascade.adapters.segment_store import DynamoSegmentStore
 from omnicascade.adapters.step_functions import StepFunctionsTimer
 from omnicascade.settings import Settings
+from omnicascade.usecases.control_journeys import ControlDesk
 from omnicascade.usecases.manage_journeys import Workshop
 from omnicascade.usecases.manage_runs import RunDesk
+from omnicascade.usecases.move_every_run import RunMover
+from omnicascade.usecases.plan_journey import PlanDesk
 from omnicascade.usecases.preview_segment import SegmentPreview
 from omnicascade.usecases.rehearse import RehearsalDesk
 from omnicascade.usecases.serve_profiles import ProfileDesk
@@ -22,6 +26,7 @@ from omnicascade.usecases.serve_staff import StaffDesk
 from omnicascade.wiring.clients import client, late_client
 from omnicascade.wiring.clock import now
 from omnicascade.wiring.eraser import erasure_desk
+from omnicascade.wiring.errands import errands_of
 from omnicascade.wiring.late_renderer import LateRenderer
 from omnicascade.wiring.segment_bench import follower, segment_bench
 
@@ -33,10 +38,15 @@ def staff_desk(settings: Settings) -> StaffDesk:
     runs, renderer = DynamoRunStore(table), LateRenderer()
     timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
     segments, schedules = segment_bench(settings, table, configuration)
+    events, errands = DynamoEventStore(table), errands_of(settings, table)
+
+    def mover() -> RunMover:
+        return RunMover(customers, events, runs, configuration, timer, configuration.deployment())
+
     return StaffDesk(
         profiles=ProfileDesk(
             customers=customers,
-            events=DynamoEventStore(table),
+            events=events,
             runs=runs,
             queue=SqsEventQueue(late_client("sqs"), settings.events_queue_url),
             settings=configuration,
@@ -47,9 +57,11 @@ def staff_desk(settings: Settings) -> StaffDesk:
         workshop=Workshop(configuration, configuration, renderer.check, follower(segments, schedules)),
         runs=RunDesk(customers, runs, configuration, timer),
         rehearsals=RehearsalDesk(configuration, configuration, renderer),
+        plans=PlanDesk(customers, events, runs, configuration, DynamoSegmentStore(table), configuration, renderer),
+        control=ControlDesk(configuration, runs, errands, mover),
         erasures=erasure_desk(settings),
         segments=segments,
-        previews=SegmentPreview(customers, DynamoEventStore(table), DynamoCensus(table)),
+        previews=SegmentPreview(customers, events, DynamoCensus(table)),
         clock=now,
         new_id=_new_id,
         openapi=json.loads(files("omnicascade").joinpath("openapi.json").read_text(encoding="utf-8")),
