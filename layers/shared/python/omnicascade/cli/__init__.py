@@ -1,4 +1,4 @@
-"""The command line, `omnicascade`: what people type who bring data into a deployment, or rehearse against one.
+"""The command line, `omnicascade`: what people type who bring data into a deployment, rehearse or plan.
 
 Why it exists: a team's history lies in files before its channels are connected. Each subcommand is one module with one
 function, registered here and nowhere else, and loads what it needs when it is called; business rules stay in the core.
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from omnicascade.cli.import_options import import_file
+from omnicascade.cli.plan import plan
 from omnicascade.cli.rebuild import rebuild
 from omnicascade.cli.simulate import simulate
 
@@ -42,4 +43,5 @@ def main(
 
 app.command("import")(import_file)
 app.command("rebuild")(rebuild)
+app.command("plan")(plan)
 app.command("simulate")(simulate)

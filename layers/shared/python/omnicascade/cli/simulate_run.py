@@ -35,7 +35,7 @@ def run_simulate(wanted: SimulateRequest) -> tuple[dict[str, Any], ZoneInfo]:
         InvalidInputError: a file is not there, or something in it is not understood.
         UnavailableError: the deployment did not answer.
     """
-    scenario = _read("the scenario", wanted.scenario)
+    scenario = read_file("the scenario", wanted.scenario)
     told = _on_deployment(wanted, scenario) if wanted.api else _here(wanted, scenario)
     return told, _zone_of(scenario)
 
@@ -49,10 +49,10 @@ def _here(wanted: SimulateRequest, scenario: Mapping[str, Any]) -> dict[str, Any
 
     store, renderer = MemoryConfigurationStore(Deployment()), LiquidRenderer()
     file = Path(wanted.journey)
-    definition = scenario.get("definition") or _read("the journey", wanted.journey)
+    definition = scenario.get("definition") or read_file("the journey", wanted.journey)
     workshop = Workshop(store, store, renderer.check)
-    for path in _template_files(wanted.templates, file):
-        template = _read("the template", str(path))
+    for path in template_files(wanted.templates, file):
+        template = read_file("the template", str(path))
         try:
             workshop.store_template(str(template.get("name", path.stem)), template)
         except UnacceptableError as error:
@@ -61,7 +61,8 @@ def _here(wanted: SimulateRequest, scenario: Mapping[str, Any]) -> dict[str, Any
     return RehearsalDesk(store, store, renderer).simulate(file.stem, body, datetime.now(UTC))
 
 
-def _template_files(named: Path | None, journey: Path) -> list[Path]:
+def template_files(named: Path | None, journey: Path) -> list[Path]:
+    """The templates of a folder; else of `templates` beside the journey, if there is one."""
     folder = named or journey.parent / "templates"
     if not folder.is_dir():
         if named:
@@ -76,9 +77,9 @@ def _on_deployment(wanted: SimulateRequest, scenario: Mapping[str, Any]) -> dict
     file, name = Path(wanted.journey), wanted.journey
     body = dict(scenario)
     if file.is_file():
-        body["definition"], name = _read("the journey", wanted.journey), file.stem
+        body["definition"], name = read_file("the journey", wanted.journey), file.stem
     if wanted.templates:
-        given = {path.stem: _read("the template", str(path)) for path in _template_files(wanted.templates, file)}
+        given = {path.stem: read_file("the template", str(path)) for path in template_files(wanted.templates, file)}
         body["templates"] = {**given, **mapping(body.get("templates"))}
     url = f"{(wanted.api or '').rstrip('/')}/v1/journeys/{quote(name, safe='')}/simulate"
     headers = {"authorization": f"Bearer {wanted.token}"} if wanted.token else {}
@@ -87,16 +88,28 @@ def _on_deployment(wanted: SimulateRequest, scenario: Mapping[str, Any]) -> dict
         told = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise UnavailableError(f"{url} did not answer: {error}") from error
-    if answer.status_code >= 300:
-        listed = [mapping(problem) for problem in items(mapping(told).get("errors"))]
+    return answered(answer.status_code, mapping(told))
+
+
+def answered(status: int, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the deployment answered.
+
+    Raises:
+        UnavailableError: it cannot answer now.
+        InvalidInputError: it refused, and says why.
+    """
+    message = str(told.get("message", f"answered {status}"))
+    if status >= 500:
+        raise UnavailableError(f"the deployment cannot answer: {message}")
+    if status >= 300:
+        listed = [mapping(problem) for problem in items(told.get("errors"))]
         problems = [Problem(str(p.get("path", "")), str(p.get("code", "")), str(p.get("message", ""))) for p in listed]
-        message = str(mapping(told).get("message", f"answered {answer.status_code}"))
         raise InvalidInputError(message, problems=problems)
-    return dict(mapping(told))
+    return dict(told)
 
 
-def _read(what: str, name: str) -> dict[str, Any]:
-    """A document from a file or standard input; its mistakes name it."""
+def read_file(what: str, name: str) -> dict[str, Any]:
+    """A document from a file or, as `-`, standard input; its mistakes name it."""
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -282,7 +282,7 @@ def _read(body: object, now: datetime) -> _Wanted:
         at = read_time(given["at"]) or now
         if read_time(given["at"]) is None:
             problems.append(Problem("at", "time", "expected an ISO 8601 time such as 2026-03-10T12:00:00Z"))
-        elif at < now:
+        elif at < now and given.get("cursor") is None:
             problems.append(Problem("at", "time", "lies in the past"))
     sample, cursor = given.get("sample", MOST_SAMPLED), given.get("cursor")
     if isinstance(sample, bool) or not isinstance(sample, int) or not 1 <= sample <= MOST_SAMPLED:
