@@ -71,6 +71,8 @@ def test_journey_and_segment_are_all_it_takes(campaign: Shop) -> None:
     assert execution.output["customers"] == {"entered": 3}
     assert execution.output["messages"] == {"push": 3, "email": 3, "sms": 3}
     assert execution.output["outcomes"] == {"completed": 3}
+    rounds, states = 3, 15
+    assert (execution.transitions, len(execution.children)) == (states + rounds, rounds)
     runs = [campaign.runs("spring", who)[0] for who in people]
     moments = {tuple(message["at"] for message in run["messages"]) for run in runs}
     (each,) = moments
