@@ -4,7 +4,7 @@ Exists apart from `segments` because a document is read when it is put, and judg
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from omnicascade.domain.conditions.comparisons import show
@@ -46,8 +46,14 @@ def load_segment(source: str | Mapping[str, Any], *, version: int = 1, segments:
     if isinstance(name, str) and condition is not None:
         problems += _cycle_problems(name, condition, segments)
     if problems or condition is None:
-        raise UnacceptableError("the segment is not valid", problems=problems)
+        raise UnacceptableError(_summary(problems), problems=problems)
     return Segment(str(name), condition, version, title)
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    """The first mistake, and how many more there are."""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{problems[0].path}: {problems[0].message}{more}" if problems else "expected a condition"
 
 
 def cycle_in(name: str, condition: Condition, segments: Mapping[str, Segment]) -> list[str] | None:

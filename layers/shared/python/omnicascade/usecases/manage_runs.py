@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from re import sub
+from typing import Any, Final
 
+from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import (
     ConflictError,
     InvalidInputError,
@@ -18,12 +20,18 @@ from omnicascade.domain.errors import (
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import LedgerEntry, Run, is_run_id
 from omnicascade.domain.json_text import items, mapping
+from omnicascade.usecases.audience.read_start import segment_to_start
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.move_runs import ATTEMPTS
 from omnicascade.usecases.read_customer import iso, known_customer
 from omnicascade.usecases.start_run import begin, enter, slots_in
 from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
+
+_STARTS: Final = ("profile", "profiles", "segment")
+_EXPECTED: Final = 'expected {"profile": "email:ann@example.com"}, {"profiles": ["…"]} or {"segment": "vip"}'
+_LONGEST_WORD: Final = 25
+"""What is left of 80 characters for a segment, beside a journey's name (40) and the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +44,26 @@ class RunDesk:
     timer: RunTimer
 
     def start_runs(self, name: str, body: object, *, now: datetime, new_id: Callable[[], str]) -> dict[str, Any]:
-        """Start a journey for `{profile}` or `{profiles: […]}`; the answer names the executions.
+        """Start a journey for `{profile}`, `{profiles: […]}` or `{segment}`; the answer names the executions.
+
+        A segment is one execution, which lists its members itself; asked for again within the same minute it is the
+        same one.
 
         Raises:
             NotFoundError: no such journey, or one of the customers is not known; nobody was started.
-            ConflictError: no customer may enter (a live run, re-entry, hold-out, the journey is paused or not active);
-                the message says why.
-            UnacceptableError: the body names nobody, or a segment.
+            ConflictError: no customer may enter (a live run, re-entry, hold-out, the journey is paused or not active),
+                or the segment is still being counted; the message says why.
+            UnacceptableError: the body names nobody, or a segment that there is not.
         """
-        journey = self.journeys.journey(name)
-        if journey is None:
-            raise NotFoundError(f"there is no journey {name}")
-        if not journey.active:
-            raise ConflictError(f"journey {name} is not active")
-        if any(line.name == name and line.paused for line in self.journeys.listing()):
-            raise ConflictError(f"journey {name} is paused; resume it first")
-        references = _references(body)
+        given = mapping(body)
+        if wrong := _wrong_with(given):
+            raise UnacceptableError(wrong[0].message, problems=wrong)
+        journey = self._journey_to_start(name)
+        if "segment" in given:
+            segment = segment_to_start(given["segment"], self.journeys.deployment()).name
+            task = {"journey": name, "segment": segment}
+            return {"execution_arn": self.timer.start(_audience_name(name, segment, now), task), "runs": []}
+        references = _references(given)
         known = {reference: self._customer(reference) for reference in references}
         started = [
             self._started(journey, reference, customer, f"by hand {new_id()}", now)
@@ -61,6 +73,21 @@ class RunDesk:
         if first is None:
             raise ConflictError(started[0]["message"], code=started[0]["code"])
         return {"execution_arn": first["execution_arn"], "runs": started}
+
+    def _journey_to_start(self, name: str) -> Journey:
+        journey = self._known_journey(name)
+        if not journey.active:
+            raise ConflictError(f"journey {name} is not active; put it again with `active: true`")
+        if any(line.name == name and line.paused for line in self.journeys.listing()):
+            raise ConflictError(f"journey {name} is paused; resume it first")
+        return journey
+
+    def _known_journey(self, name: str) -> Journey:
+        journey = self.journeys.journey(name)
+        if journey is None:
+            known = [line.name for line in self.journeys.listing()]
+            raise NotFoundError(f"there is no journey {name}{nearest(name, known)}")
+        return journey
 
     def _customer(self, reference: str) -> Customer:
         return known_customer(reference, self.customers, self.journeys.deployment().identity)
@@ -101,10 +128,11 @@ class RunDesk:
 
         Raises:
             InvalidInputError: no `profile` was given.
-            NotFoundError: no such customer.
+            NotFoundError: no such journey or customer.
         """
         if not reference:
             raise InvalidInputError("`?profile=type:value` is needed", code="missing_profile", path="profile")
+        self._known_journey(name)
         members = self._customer(reference).profile.members
         return {"runs": [run_response(run) for run in self.runs.runs_of(members, name)]}
 
@@ -131,15 +159,26 @@ class RunDesk:
         return message_response(message)
 
 
-def _references(body: object) -> Sequence[str]:
-    given = mapping(body)
-    if "segment" in given:
-        problem = Problem("segment", "not_supported_yet", "segments come in a later version; name profiles")
-        raise UnacceptableError(problem.message, problems=[problem])
+def _wrong_with(given: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a body apart from the names in it: unknown keys, or not exactly one of the known ones."""
+    unknown = [key for key in given if key not in _STARTS]
+    if unknown:
+        return [Problem(key, "unknown_key", f"unknown key '{key}'{nearest(key, _STARTS)}") for key in unknown]
+    if len(given) != 1:
+        return [Problem("profile", "missing_profile", f"{_EXPECTED}, and one of them only" if given else _EXPECTED)]
+    return []
+
+
+def _audience_name(journey: str, segment: str, now: datetime) -> str:
+    """The execution of an audience: at most 80 letters, digits, - and _ (Step Functions, API reference, 2026-11)."""
+    words = sub(r"[^a-z0-9-]", "-", segment)[:_LONGEST_WORD]
+    return f"{journey}_{words}_{now:%Y%m%dT%H%M}"
+
+
+def _references(given: Mapping[str, Any]) -> Sequence[str]:
     listed = [given["profile"]] if "profile" in given else list(items(given.get("profiles")))
     if not listed or not all(isinstance(reference, str) and reference for reference in listed):
-        expected = 'expected {"profile": "email:ann@example.com"} or {"profiles": ["…"]}'
-        raise UnacceptableError(expected, problems=[Problem("profile", "missing_profile", expected)])
+        raise UnacceptableError(_EXPECTED, problems=[Problem("profile", "missing_profile", _EXPECTED)])
     return listed
 
 

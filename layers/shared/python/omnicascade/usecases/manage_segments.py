@@ -15,7 +15,6 @@ from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, Problem, UnacceptableError
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.json_text import mapping, parse_json
 from omnicascade.domain.segment_definition import cycle_in, load_segment
 from omnicascade.domain.segments import JOURNEY_PREFIX, Segment
 from omnicascade.usecases.backfill_segment import order_backfill
@@ -134,14 +133,14 @@ class SegmentBench:
         return {"members": listed, "cursor": page.cursor}
 
     def preview(self, name: str, text: str, preview: SegmentPreview, *, now: datetime, seed: str) -> dict[str, Any]:
-        """Judge a sample by a condition, `{"when": …, "sample": 200}`, before it is stored; without `when`, by the
-        stored one.
+        """Judge a sample by a condition, `{"when": …, "sample": 200}` (YAML or JSON), before it is stored; without
+        `when`, by the stored one.
 
         Raises:
             UnacceptableError: lists every problem with its path.
             NotFoundError: neither a condition nor such a segment.
         """
-        body: Mapping[str, Any] = mapping(parse_json(text)) if text.strip() else {}
+        body: Mapping[str, Any] = read_document(text) if text.strip() else {}
         deployment = self.settings.deployment()
         sample = body.get("sample", USUAL_SAMPLE)
         if isinstance(sample, bool) or not isinstance(sample, int) or not 1 <= sample <= MOST_SAMPLED:

@@ -16,6 +16,7 @@ from omnicascade.adapters.run_store import DynamoRunStore
 from omnicascade.adapters.ses_email import SesEmailSender
 from omnicascade.adapters.sns_sms import SnsSmsSender
 from omnicascade.adapters.step_functions import StepFunctionsTimer
+from omnicascade.domain.json_text import mapping
 from omnicascade.settings import Settings
 from omnicascade.usecases.deliver_message import PostOffice
 from omnicascade.usecases.pause_sign import PauseSign
@@ -45,7 +46,7 @@ class Sender:
             execution=f"{payload['execution']}@{payload['started']}",
             foreseen_s=int(payload["foreseen_s"]),
             attempt=int(payload["attempt"]),
-            input=payload["input"],
+            input=mapping(payload["input"]),  # a person may start an execution with a list or a word
             entered=payload.get("entered", ""),
         )
         self.clerk().send_next_message(task, now())

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.deployment import Deployment
-from omnicascade.domain.errors import InvalidInputError
+from omnicascade.domain.errors import ConflictError, InvalidInputError, Problem, UnacceptableError
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.store_ports import JourneyStore
@@ -45,7 +45,7 @@ def read_start(given: Mapping[str, Any], journeys: JourneyStore, deployment: Dep
     if profile is not None and segment is not None:
         raise InvalidInputError('the input has both "profile" and "segment"; give one of them')
     if segment is not None:
-        return Start(journey, segment=_segment(segment, deployment))
+        return Start(journey, segment=segment_to_start(segment, deployment))
     if not isinstance(profile, str) or not profile:
         message = 'the input needs "profile", such as "email:ann@example.com", or "segment", a segment\'s name'
         raise InvalidInputError(message)
@@ -69,10 +69,17 @@ def _journey(given: Mapping[str, Any], journeys: JourneyStore) -> Journey:
     return journey
 
 
-def _segment(name: object, deployment: Deployment) -> Segment:
+def segment_to_start(name: object, deployment: Deployment) -> Segment:
+    """The segment that a journey is to be started for.
+
+    Raises:
+        UnacceptableError: there is none of this name.
+        ConflictError: its members are not all known yet.
+    """
     if not isinstance(name, str) or name not in deployment.segments:
-        raise InvalidInputError(f"there is no segment {name}{nearest(str(name), deployment.segments)}")
+        message = f"there is no segment {name}{nearest(str(name), deployment.segments)}"
+        raise UnacceptableError(message, problems=[Problem("segment", "unknown_segment", message)])
     segment = deployment.segments[name]
     if not segment.ready:
-        raise InvalidInputError(f"segment {name} is still being counted; start again when it is ready")
+        raise ConflictError(f"segment {name} is still being counted; start again when it is ready")
     return segment
