@@ -61,7 +61,7 @@ def _of_channel(part: str) -> str:
 
 
 def _channels(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
-    """Those in both: one that comes or goes is told by the list of channels."""
+    """Those in both: one that comes or goes is told by the step's channels."""
     return {_of_channel(part) for part in before} & {_of_channel(part) for part in after}
 
 
@@ -77,7 +77,7 @@ def _steps(journey: Journey) -> dict[str, dict[str, str]]:
 def _parts(instruction: Instruction) -> dict[str, str]:
     match instruction:
         case SendMessage():
-            return _message(instruction)
+            return {"channel": instruction.channel.value} | _message(instruction)
         case Cascade(_, order, channels):
             parts = {"channels": ", ".join(channel.channel for channel in channels), "order": order}
             for channel in channels:
