@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from omnicascade.domain.event import Event
+from omnicascade.domain.journeys.caps import longest_cap
+from omnicascade.domain.journeys.choices import arm_of
 from omnicascade.domain.journeys.commands import CallWebhook, Send, SetTraits, Step
 from omnicascade.domain.journeys.gathering import needs
 from omnicascade.domain.journeys.handling import migrate, pause, resume, stop
@@ -19,8 +21,9 @@ from omnicascade.domain.journeys.outcomes import record_call, record_outcome, re
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.rules import Verdict, admits, held_out, held_out_any, key_of, late, may_reenter
 from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.scene import step_states
 from omnicascade.domain.journeys.stimuli import apply
-from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, next_moment, step_states
+from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, next_moment
 from omnicascade.domain.journeys.watching import observe
 
 __all__ = (
@@ -33,11 +36,13 @@ __all__ = (
     "admits",
     "advance",
     "apply",
+    "arm_of",
     "foresee",
     "held_out",
     "held_out_any",
     "key_of",
     "late",
+    "longest_cap",
     "may_reenter",
     "merge",
     "message_reference",

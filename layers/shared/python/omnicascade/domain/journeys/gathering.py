@@ -4,12 +4,18 @@ Exists so that nobody reads a timeline for a journey whose conditions ask for no
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
 
 from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.conditions.needs import Needs, needs_of
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.journeys.journey import ConditionRule, EventEntry, Journey
-from omnicascade.domain.journeys.program import Check, Fork, WaitFor
+from omnicascade.domain.journeys.program import Check, Digest, Fork, WaitFor
+
+LATENESS: Final = timedelta(days=1)
+"""How much earlier than it arrived an event may have happened, by its own clock, and still be what a run waits for
+when it came between the run's coming to the wait and the wait's being noted."""
 
 
 def needs(journey: Journey, deployment: Deployment) -> Needs:
@@ -17,7 +23,8 @@ def needs(journey: Journey, deployment: Deployment) -> Needs:
     together = Needs()
     for condition in _conditions(journey):
         together |= needs_of(condition, deployment.segments)
-    return together
+    awaited = {step.event for step in journey.program if isinstance(step, WaitFor | Digest) and step.event}
+    return together | Needs(frozenset(awaited), LATENESS) if awaited else together
 
 
 def _conditions(journey: Journey) -> Iterator[Condition]:

@@ -26,7 +26,7 @@ def pause(run: Run, now: datetime, reason: str) -> Run:
 
 
 def resume(run: Run, now: datetime) -> Run:
-    """The run, going on: what was due meanwhile is due now, and counts as due since then. Unchanged if it goes on already.
+    """The run, going on: what was due meanwhile is due now, and counts as due since then. Unchanged if it goes on.
 
     Raises:
         ConflictError: it is over.

@@ -67,7 +67,7 @@ def record_outcome(
 
 
 def refuse(journey: Journey, run: Run, message_id: str, reason: str, now: datetime) -> Run:
-    """The run after a claimed message was taken back for a reason of its own (budget, expired offer): passed over at once.
+    """The run after a claimed message was taken back for a reason of its own (budget, expired offer): on at once.
 
     The ledger keeps the message as withdrawn, so that its id is not used again. Refusing it again changes nothing.
 

@@ -5,7 +5,7 @@ Exists apart from the engine's moves because these are asked before there is a r
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from omnicascade.domain.durations import spell
 from omnicascade.domain.event import Event, at_path
 from omnicascade.domain.journeys.journey import EventEntry, EventRule, Journey
 from omnicascade.domain.journeys.person import Person
+from omnicascade.domain.journeys.program import WaitFor
 from omnicascade.domain.journeys.run import Run
 
 LATEST: Final = timedelta(days=7)
@@ -96,7 +97,7 @@ def may_reenter(journey: Journey, entries: int, last_started: datetime | None, l
 
 
 def held_out(journey: Journey, anchor: str) -> bool:
-    """Whether a customer is in the journey's hold-out: a stable hash of both decides (`Run.anchor`), the same in every run."""
+    """Whether a customer is in the journey's hold-out: a stable hash of both, the same in every run (`Run.anchor`)."""
     if journey.transactional or journey.holdout_percent <= 0:
         return False
     digest = hashlib.sha256(f"{journey.name}\n{anchor}".encode()).digest()
@@ -108,14 +109,24 @@ def held_out_any(journey: Journey, anchors: Iterable[str]) -> bool:
     return any(held_out(journey, anchor) for anchor in anchors)
 
 
-def concerns(rule: EventRule, run: Run, event: Event) -> bool:
+def concerns(rule: EventRule, run: Run, event: Event, about: Facts | None = None) -> bool:
     """Whether an event fulfils an exit or goal rule of this run.
 
     Any arrival after the run's entry counts, also of an event with an earlier timestamp. A run without a key (started
     by hand) has nothing to match, so `match` does not narrow it: no message is better than one to a customer who acted.
+
+    Args:
+        rule, run, event: what is asked.
+        about: what `where` may look at besides the event; left out, only the event.
     """
-    if event.name != rule.event or event.received_at < run.entered_at:
+    return event.received_at >= run.entered_at and fits(rule, run, event, about)
+
+
+def fits(rule: EventRule | WaitFor, run: Run, event: Event, about: Facts | None = None) -> bool:
+    """Whether an event is the one that a rule or a wait means, whenever it came: name, key and `where`."""
+    if event.name != rule.event:
         return False
     if rule.match is not None and run.key is not None and key_text(at_path(event.body, rule.match)) != run.key:
         return False
-    return rule.where is None or judge(rule.where, Facts(event=event.body))[0]
+    facts = replace(about, event=event.body) if about else Facts(event=event.body)
+    return rule.where is None or judge(rule.where, facts)[0]

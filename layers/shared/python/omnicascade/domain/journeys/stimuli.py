@@ -1,15 +1,18 @@
 """The event's stimulus: what an event does to a run that is under way, or over.
 
-Feedback marks messages, an answer leaves the cascade, the goal converts, an exit rule ends, a repeated entry event
-restarts the delay. Each part is idempotent, so the same event may be applied any number of times.
+Feedback marks messages, an answer leaves the cascade, the goal converts, an exit rule ends, what was waited for is met
+or collected, a repeated entry event restarts the delay. Each part is idempotent, so the same event may be applied any
+number of times.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from omnicascade.domain.conditions.facts import Facts
 from omnicascade.domain.deployment import Channel, Deployment
 from omnicascade.domain.event import Event
-from omnicascade.domain.journeys.journey import ConditionRule, EventEntry, Journey
+from omnicascade.domain.journeys.arrivals import arrived
+from omnicascade.domain.journeys.journey import EventEntry, EventRule, Journey
 from omnicascade.domain.journeys.marks import Mark, mark_of
 from omnicascade.domain.journeys.moves import (
     behind_cascade,
@@ -24,6 +27,7 @@ from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import DEFAULT_ANSWERS, Cascade
 from omnicascade.domain.journeys.rules import concerns, key_of, late
 from omnicascade.domain.journeys.run import LedgerEntry, Run
+from omnicascade.domain.journeys.scene import Scene, beginning, facts_of
 from omnicascade.domain.replacing import replace
 
 
@@ -39,7 +43,11 @@ def apply(
     """The run after an event; None when the event does not concern it, or was applied before.
 
     `now` is when the run learns of it. A run left with `due` at or before `now` is moved on by `advance`; this function
-    never sends.
+    never sends. Conditions are `observe`'s.
+
+    Args:
+        journey, run, event, now: what happens to what.
+        person, deployment: what `where` may look at besides the event; left out, it sees the event alone.
 
     Raises:
         ConflictError: the journey is not the version the run is pinned to.
@@ -47,13 +55,24 @@ def apply(
     require_pinned(journey, run)
     if run.entry is not None and run.entry.get("message_id") == event.message_id:
         return None
+    about = facts_of(Scene(journey, person, deployment, now), run) if person and deployment else None
     moved = _feedback(journey, run, event, now)
-    moved = _goal(journey, moved, event, now)
-    moved = _exit(journey, moved, event, now)
+    moved = _goal(journey, moved, _Arrival(event, now, about))
+    moved = _exit(journey, moved, _Arrival(event, now, about))
+    moved = arrived(journey, moved, event, now)
     moved = _restart(journey, moved, event)
     if moved.live and moved.pc != run.pc:
         moved = finished(journey, moved, now)
     return None if moved == run else moved
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """An event, when the run learns of it, and what `where` may look at besides."""
+
+    event: Event
+    now: datetime
+    about: Facts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +136,10 @@ def _open_step(journey: Journey, run: Run) -> str | None:
     return instruction.step if run.live and run.cascade and instruction else None
 
 
-def _goal(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
+def _goal(journey: Journey, run: Run, arrival: _Arrival) -> Run:
     """A conversion, counted once, within its window, also after the end; and an answer where goals answer."""
-    goal = journey.goal
-    if goal is None or not concerns(goal.rule, run, event) or event.timestamp < _beginning(run):
+    goal, event = journey.goal, arrival.event
+    if goal is None or not concerns(goal.rule, run, event, arrival.about) or event.timestamp < beginning(run):
         return run
     if goal.within is not None and event.timestamp > run.started_at + goal.within:
         return run
@@ -131,24 +150,17 @@ def _goal(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
     step = _open_step(journey, run)
     sent = [entry for entry in run.ledger if entry.step == step and entry.claimed_at <= event.received_at]
     goals = [entry for entry in sent if _answers(journey, entry, "goal")]
-    return _answered(journey, run, goals[-1], _Answer("goal", event, now)) if goals else run
+    return _answered(journey, run, goals[-1], _Answer("goal", event, arrival.now)) if goals else run
 
 
-def _beginning(run: Run) -> datetime:
-    """What happened before this moment cannot be the run's success."""
-    if run.entry is None:
-        return run.started_at
-    return datetime.fromisoformat(run.entry["timestamp"])
-
-
-def _exit(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
-    if not run.live or not any(
-        concerns(rule, run, event) for rule in journey.exits if not isinstance(rule, ConditionRule)
-    ):
+def _exit(journey: Journey, run: Run, arrival: _Arrival) -> Run:
+    event = arrival.event
+    rules = [rule for rule in journey.exits if isinstance(rule, EventRule)]
+    if not run.live or not any(concerns(rule, run, event, arrival.about) for rule in rules):
         return run
     instruction = instruction_at(journey, run)
     step = instruction.step if instruction else ""
-    return ended(run, now, step, "exited", f"{event.name} ({event.message_id})")
+    return ended(run, arrival.now, step, "exited", f"{event.name} ({event.message_id})")
 
 
 def _restart(journey: Journey, run: Run, event: Event) -> Run:

@@ -4,7 +4,6 @@ Exists because nothing may poll: such a condition is judged after each event of 
 which it turns by itself.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,12 +11,14 @@ from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.conditions.turning import turns
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.journeys.choices import OTHERWISE
 from omnicascade.domain.journeys.journey import ConditionRule, Journey
 from omnicascade.domain.journeys.moves import decided, ended, finished, instruction_at, require_pinned, watches
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import WaitFor
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.journeys.scene import Scene, facts_of
+from omnicascade.domain.replacing import replace
 
 _SOONEST: Final = timedelta(seconds=1)
 """No look comes sooner after another: it bounds the looks of any condition."""
@@ -68,7 +69,7 @@ def met(scene: Scene, run: Run) -> Run | None:
 
 def waited(run: Run, at: WaitFor, now: datetime, reason: str, *, came: bool) -> Run:
     """The run behind a `wait_for`: on its `then` side if what it waited for came, else on its `otherwise` side."""
-    side, pc = ("then", run.pc + 1) if came else ("otherwise", at.otherwise)
+    side, pc = ("then", run.pc + 1) if came else (OTHERWISE, at.otherwise)
     arms = {**run.arms, at.step: side}
     return decided(replace(run, pc=pc, due=now, waiting=None, arms=arms), now, at.step, "branched", f"{side}: {reason}")
 
@@ -76,9 +77,10 @@ def waited(run: Run, at: WaitFor, now: datetime, reason: str, *, came: bool) -> 
 def with_look(scene: Scene, run: Run) -> Run:
     """The run with the moment of its next look: the first at which a watched condition turns, if before `due`."""
     look_at = None
-    if run.live and run.due is not None and run.due > scene.now:
+    watched = _watched(scene.journey, run)
+    if watched and run.live and run.due is not None and run.due > scene.now:
         facts, soonest = facts_of(scene, run), scene.now + _SOONEST
-        moments = [turn for condition in _watched(scene.journey, run) if (turn := turns(condition, facts))]
+        moments = [turn for condition in watched if (turn := turns(condition, facts))]
         look_at = min((max(turn, soonest) for turn in moments), default=None)
         look_at = look_at if look_at and look_at < run.due else None
     return run if look_at == run.look_at else replace(run, look_at=look_at)

@@ -1,0 +1,91 @@
+"""What an arriving event is to a run that waits for one, or that collects such events.
+
+Exists because the event may be older than the wait's own record: it is stored before anything else happens, so whoever
+begins to wait looks at what has arrived since the run came to the wait, and whoever hears of an event later finds it
+heard already. No event is lost between the two, and none ends two waits.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from omnicascade.domain.conditions.comparisons import key_text
+from omnicascade.domain.conditions.past import fits
+from omnicascade.domain.event import Event, at_path
+from omnicascade.domain.journeys.journey import Journey
+from omnicascade.domain.journeys.moves import instruction_at
+from omnicascade.domain.journeys.program import Digest, WaitFor
+from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.watching import waited
+from omnicascade.domain.replacing import replace
+
+MOST_COLLECTED: Final = 100
+"""Events that a digest keeps; of the others only how many they were. A run is one item, and a message shows a few."""
+
+
+def arrived(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
+    """The run after an event that it may wait for; the same run where it does not."""
+    if not run.live or run.waiting is None or not _new(run, event):
+        return run
+    at = instruction_at(journey, run)
+    if isinstance(at, WaitFor):
+        return _heard(run, at, event, now)
+    return _collected(run, at, event) if isinstance(at, Digest) else run
+
+
+def heard_before(run: Run, at: WaitFor, history: Iterable[Event], now: datetime) -> Run | None:
+    """The run behind a `wait_for` whose event came after the run did and before it was noted to wait; None: not yet."""
+    for event in sorted(history, key=lambda event: (event.received_at, event.message_id)):
+        moved = _heard(run, at, event, now) if _new(run, event) else run
+        if moved is not run:
+            return moved
+    return None
+
+
+def collected_since(run: Run, at: Digest, event: Event) -> Run:
+    """The run with an event in its digest that came after the run did and before it was noted to collect."""
+    return _collected(run, at, event) if _new(run, event) else run
+
+
+def _collected(run: Run, at: Digest, event: Event) -> Run:
+    """With one more event, once; of another group, or after the window, it is not one."""
+    waiting = run.waiting
+    if waiting is None or event.name != at.event:
+        return run
+    group = key_text(at_path(event.body, at.key)) if at.key else None
+    if waiting.until is None:
+        until = event.received_at + at.window
+        return replace(run, due=until, waiting=replace(waiting, until=until, group=group, events=(_kept(event),)))
+    known = {kept["message_id"] for kept in waiting.events} | set(waiting.more)
+    if event.message_id in known or event.received_at >= waiting.until or group != waiting.group:
+        return run
+    if len(waiting.events) < MOST_COLLECTED:
+        return replace(run, waiting=replace(waiting, events=(*waiting.events, _kept(event))))
+    return replace(run, waiting=replace(waiting, more=(*waiting.more, str(event.message_id))))
+
+
+def _new(run: Run, event: Event) -> bool:
+    """Whether an event came after the run came to its wait: not what started the run, nor what ended a wait before."""
+    entry = run.entry["message_id"] if run.entry else None
+    waiting = run.waiting
+    return waiting is not None and event.received_at >= waiting.since and event.message_id not in {entry, run.heard}
+
+
+def _heard(run: Run, at: WaitFor, event: Event, now: datetime) -> Run:
+    until = run.waiting.until if run.waiting else None
+    if event.name != at.event or (until is not None and event.received_at >= until):
+        return run
+    if at.match is not None and run.key is not None and key_text(at_path(event.body, at.match)) != run.key:
+        return run
+    if at.where is not None and not fits(at.where, event.body):
+        return run
+    moved = waited(run, at, now, f"{event.name} ({event.message_id})", came=True)
+    return replace(moved, heard=str(event.message_id))
+
+
+def _kept(event: Event) -> Mapping[str, Any]:
+    return {
+        "message_id": str(event.message_id),
+        "timestamp": event.timestamp.isoformat(),
+        "properties": dict(event.properties),
+    }
