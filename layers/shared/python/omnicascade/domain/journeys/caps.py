@@ -49,9 +49,8 @@ def longest_cap(journey: Journey, deployment: Deployment) -> timedelta:
 
 def _contacts(journey: Journey, run: Run, person: Person) -> list[Contact]:
     logged = {contact.message_id for contact in person.contacts}
-    kept = [
-        c for c in person.contacts if c.message_id not in entries or entries[c.message_id].outcome not in _TAKEN_BACK
-    ]
+    taken_back = {entry.message_id for entry in run.ledger if entry.outcome in _TAKEN_BACK}
+    kept = [contact for contact in person.contacts if contact.message_id not in taken_back]
     return [*kept, *_unlogged(journey, run, logged)]
 
 
