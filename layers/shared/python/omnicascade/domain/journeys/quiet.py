@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from omnicascade.domain.profile import Profile
 
 _MINUTE: Final = timedelta(minutes=1)
-_LONGEST_MINUTES: Final = 8 * 24 * 60
+_DAY_MINUTES: Final = 24 * 60
+_LONGEST: Final = timedelta(days=8)
 """A quiet time that has not ended after a week and a day never ends."""
 
 
@@ -54,8 +55,17 @@ def _is_quiet(hours: QuietHours, local: datetime) -> bool:
 def _end(hours: QuietHours, zone: ZoneInfo, now: datetime) -> datetime | None:
     """The first whole minute that is not quiet. Walks real minutes, so that clock changes need no rule of their own."""
     minute = now.astimezone(UTC).replace(second=0, microsecond=0)
-    for _ in range(_LONGEST_MINUTES):
-        minute += _MINUTE
+    never = minute + _LONGEST
+    while minute <= never:
+        minute += _stride(hours, zone, minute)
         if not _is_quiet(hours, minute.astimezone(zone)):
             return minute
     return None
+
+
+def _stride(hours: QuietHours, zone: ZoneInfo, minute: datetime) -> timedelta:
+    """From a quiet minute to the last one of its window at once, unless the clock changes before; else a minute."""
+    local = minute.astimezone(zone)
+    left = timedelta(minutes=(hours.end - local.hour * 60 - local.minute) % _DAY_MINUTES)
+    then = (minute + left).astimezone(zone)
+    return left if left and local.utcoffset() == then.utcoffset() else _MINUTE
