@@ -68,7 +68,6 @@ class Run:
         paused_at: since when nothing is sent; exits and goals still count.
         merged_into: the run that goes on in this one's stead.
         absorbed: the runs that ended in this one's favour and whose messages are in its ledger.
-        taken: ids of the events that ended a `wait_for`; none of them ends another.
         said: traits that this run's updates said, newest last, while the profile may not have them yet.
         audience: the name of the audience's execution that moves this run; empty: it has one of its own.
     """
@@ -102,7 +101,6 @@ class Run:
     look_at: datetime | None = None
     heard: str = ""
     absorbed: tuple[str, ...] = ()
-    taken: tuple[str, ...] = ()
     said: tuple[Said, ...] = ()
 
     @property
@@ -185,7 +183,6 @@ def _rarer_out(run: Run) -> dict[str, Any]:
         "look_at": time_out(run.look_at),
         "heard": run.heard,
         "absorbed": list(run.absorbed),
-        "taken": list(run.taken),
         "said": [{"traits": dict(said.traits), "at": said.at.isoformat()} for said in run.said],
     }
     return {name: value for name, value in rarer.items() if value}
@@ -226,6 +223,5 @@ def from_json(stored: Mapping[str, Any]) -> Run:
         look_at=time_in(stored.get("look_at")),
         heard=stored.get("heard", ""),
         absorbed=tuple(stored.get("absorbed", ())),
-        taken=tuple(stored.get("taken", ())),
         said=tuple(Said(said["traits"], datetime.fromisoformat(said["at"])) for said in stored.get("said", ())),
     )

@@ -76,7 +76,7 @@ def _overlaid(
         pointer = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
         if isinstance(value, Mapping) and value:
             inner: object = merged.get(name)
-            known = cast("Mapping[str, Any]", inner) if isinstance(inner, Mapping) else {}
+            known: Mapping[str, Any] = cast("Mapping[str, Any]", inner) if isinstance(inner, Mapping) else {}
             merged[name] = _overlaid(known, cast("Mapping[str, Any]", value), pointer, at, sources)
         elif pointer not in sources or sources[pointer].at < at:
             merged[name] = value
