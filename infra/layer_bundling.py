@@ -26,7 +26,9 @@ PYTHON: Final = "3.13"
 _LEFT_OUT_OF_PACKAGE: Final = ("__pycache__", "cli")
 _UNUSED_UTILITIES: Final = (
     "auth_alpha",
+    "batch",
     "circuit_breaker",
+    "data_classes",
     "data_masking",
     "feature_flags",
     "idempotency",
@@ -53,8 +55,8 @@ _DROPPED: Final = (
     # The previous generation of pydantic, for programs that still import it by name.
     "pydantic/v1",
     "dateutil/zoneinfo/*.tar.gz",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
+    # Of Powertools the functions use the logger: routes are the gateway's, and batches are told apart by ourselves.
+    "aws_lambda_powertools/event_handler",
     *(f"aws_lambda_powertools/utilities/{name}" for name in _UNUSED_UTILITIES),
 )
 """Paths in the layer that no function reads. pytz's time zones stay: see ZONES in platform_function.py."""

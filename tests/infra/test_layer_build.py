@@ -84,7 +84,7 @@ sys.path[:0] = sys.argv[1:]
 import omnicascade
 for module in pkgutil.walk_packages(omnicascade.__path__, "omnicascade."):
     importlib.import_module(module.name)
-import aws_lambda_powertools.metrics, aws_lambda_powertools.event_handler, liquid.extra
+import aws_lambda_powertools.logging, liquid.extra
 import phonenumbers, yaml, zoneinfo
 assert phonenumbers.is_valid_number(phonenumbers.parse("+48601234567"))
 assert yaml.safe_load("a: [1, b]") == {"a": [1, "b"]}
