@@ -16,7 +16,8 @@ TRAIT_WORDS: Final = "tests/domain/test_trait_words.py"
 PROFILE_LAWS: Final = "tests/usecases/test_profile_laws.py"
 STORMS: Final = "tests/usecases/test_identity_storms.py"
 WARM: Final = "tests/adapters/test_warm_memory.py"
-STORES: Final = "tests/adapters/test_store_contract.py"
+EVENT_STORE: Final = "tests/adapters/test_event_store_contract.py"
+CUSTOMER_STORE: Final = "tests/adapters/test_customer_store_contract.py"
 ERASURE: Final = "tests/usecases/test_erase_customer.py"
 
 _ROAD: Final = "usecases/project_profiles.py"
@@ -126,35 +127,35 @@ PLANTED: Final = (
         "adapters/event_store.py",
         'self._table.put(_item(event, *place), "attribute_not_exists(pk)")',
         "self._table.put(_item(event, *place))",
-        (STORES,),
+        (EVENT_STORE,),
     ),
     PlantedBug(
         "a projection is replaced whoever was first",
         "adapters/customer_store.py",
         """'{keys.PROJECTION}' AND "seq"=?\"""",
         """'{keys.PROJECTION}' AND "seq"<>?\"""",
-        (STORES,),
+        (CUSTOMER_STORE,),
     ),
     PlantedBug(
         "the memory store replaces a projection whoever was first",
         _MEMORY,
         "if held.watermark != change.previous:",
         "if held.watermark == 'never':",
-        (STORES, PROFILE_LAWS),
+        (CUSTOMER_STORE, PROFILE_LAWS),
     ),
     PlantedBug(
         "an edge is forgotten at its second end",
         "adapters/customer_store.py",
         "                ends[a, b, place] = (edge, _at_end(a, b, place) | said)\n",
         "                ends[a, b, place] = (edge, _at_end(b, a, place) | said)\n",
-        (STORES,),
+        (CUSTOMER_STORE,),
     ),
     PlantedBug(
         "the memory store forgets an edge at its second end",
         _MEMORY,
         "for here, there in ((edge.b, edge.a), (edge.a, edge.b))]",
         "for here, there in ((edge.b, edge.a),)]",
-        (STORES, PROFILE_LAWS),
+        (CUSTOMER_STORE, PROFILE_LAWS),
     ),
     # Who is one customer.
     PlantedBug(
