@@ -68,8 +68,8 @@ TEXT: dict[str, Any] = {"id": "mail", "sms": {"template": "booked"}}
     [
         ([REST, MAIL], [REST, MAIL], NOTHING),
         ([REST], [{**REST, "wait": "2d"}], [("rest", "wait length", "12h", "2d")]),
-        ([REST, MAIL], [REST], [("mail", "step is gone", "channel, email template", "")]),
-        ([REST], [REST, BYE], [("bye", "new step", "", "channel, push template")]),
+        ([REST, MAIL], [REST], [("mail", "step is gone", "email, template booked", "")]),
+        ([REST], [REST, BYE], [("bye", "new step", "", "push, template bye")]),
         ([MAIL], [OTHER_MAIL], [("mail", "email template", "booked", "cancelled")]),
         ([MAIL], [TEXT], [("mail", "channel", "email", "sms")]),
         ([PUSH_THEN_SMS], [SMS_ALONE], [("c", "channels", "push, sms", "sms"), ("c", "sms budget", "", "5 USD")]),

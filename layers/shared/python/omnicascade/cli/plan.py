@@ -23,7 +23,7 @@ only and tells intervals.
 
 Two bounds hold what will happen: nobody answers, so that every channel is tried; and everybody answers the first
 message. Exit code: 0 planned; 1 planned, and something is wrong: a budget that does not suffice, messages that cannot
-be written, or runs under way that could not follow; 2 something was not understood.
+be written, runs under way that could not follow or will read new words; 2 something was not understood.
 """
 
 _WRONG: Final = 1

@@ -59,9 +59,14 @@ def what_is_wrong(told: Mapping[str, Any]) -> list[str]:
     wrong += [f"{one['count']} messages cannot be written: {one['reason']}" for one in told["nobody_answers"]["failed"]]
     for version in told.get("in_flight", {}).get("versions", []):
         wrong += [
-            f"{stuck['runs']} runs of version {version['version']} could not follow: {stuck['reason']}"
+            f"{stuck['runs']} live runs of version {version['version']} could not follow: {stuck['reason']}"
             for stuck in version["cannot_migrate"]
         ]
+    wrong += [
+        f"{one['runs_before_it']} runs under way will read the new words of template {one['template']}"
+        for one in told.get("in_flight", {}).get("templates", [])
+        if one["runs_before_it"]
+    ]
     return wrong
 
 

@@ -61,9 +61,9 @@ def _entry(told: Mapping[str, Any]) -> Iterator[str]:
 def _bound(title: str, bound: Mapping[str, Any], *, short: bool = False) -> Iterator[str]:
     yield title
     for line in bound["messages"]:
-        yield _row(f"{line['channel']} to {_estimate(line['customers'])} customers", line["count"], line["cost"])
+        yield _row(f"{line['channel']}, customers {_estimate(line['customers'])}", line["count"], line["cost"])
     for line in bound["sms"]:
-        parts = f"{line['parts'] / line['count']:.2g} parts each" if line["count"] else ""
+        parts = f"{line['parts']:,} parts"
         yield _row(f"  of the text messages: {line['country']}, {parts}", line["count"], line["cost"])
     yield _row("all messages", sum(line["count"] for line in bound["messages"]), bound["cost"] or None)
     if short:
@@ -108,21 +108,21 @@ def _execution(cost: Mapping[str, Any]) -> Iterator[str]:
 
 def _in_flight(told: Mapping[str, Any]) -> Iterator[str]:
     more = "" if told["complete"] else ", and more that were not looked at"
-    yield f"Under way: {told['runs']:,} runs{more}; each stays with its version unless it is migrated"
+    yield f"Under way (live runs): {told['runs']:,}{more}; each stays with its version unless it is migrated"
     for version in told["versions"]:
         paused = f", {version['paused']:,} paused" if version["paused"] else ""
         movable = f"{version['can_migrate']:,} can migrate"
-        yield f"  version {version['version']}: {version['runs']:,} runs{paused}; {movable}"
+        yield f"  version {version['version']}: {version['runs']:,} live{paused}; {movable}"
         for stuck in version["cannot_migrate"]:
             yield f"    {stuck['runs']:,} cannot: {stuck['reason']}, such as {stuck['examples'][0]}"
         for change in version["changes"]:
             what = f"{change['what']}: {change['before'] or 'nothing'} → {change['after'] or 'nothing'}"
-            yield f"    {change['step']}: {what}; {change['runs_before_it']:,} runs stand before it"
+            yield f"    {change['step']}: {what}; still before it: {change['runs_before_it']:,}"
     for template in told["templates"]:
         steps = ", ".join(template["steps"]) or "no step of theirs"
         yield (
-            f"  template {template['template']} ({steps}) says something else at once, pinned or not: "
-            f"{template['runs_before_it']:,} runs stand before it"
+            f"  template {template['template']} ({steps}) says something else at once, pinned or not; "
+            f"still before it: {template['runs_before_it']:,}"
         )
         for change in template["changes"]:
             yield f"    {change['field']}: {_quoted(change['before'])} → {_quoted(change['after'])}"

@@ -41,18 +41,28 @@ def changes(old: Journey, new: Journey) -> tuple[Change, ...]:
     """Every step that is gone, new or different, in the old version's order; what wakes nobody up is left out."""
     before, after = _steps(old), _steps(new)
     found = [change for step in before for change in _differences(step, before[step], after.get(step))]
-    found += [Change(step, "new step", "", ", ".join(parts)) for step, parts in after.items() if step not in before]
+    found += [Change(step, "new step", "", _short(parts)) for step, parts in after.items() if step not in before]
     return tuple(found)
 
 
 def _differences(step: str, before: Mapping[str, str], after: Mapping[str, str] | None) -> Iterable[Change]:
     if after is None:
-        yield Change(step, "step is gone", ", ".join(before), "")
+        yield Change(step, "step is gone", _short(before), "")
         return
     for part in dict.fromkeys([*before, *after]):
         was, now = before.get(part, ""), after.get(part, "")
         if was != now and not (_of_channel(part) and (_of_channel(part) not in _channels(before, after))):
             yield Change(step, part, was, now)
+
+
+def _short(parts: Mapping[str, str]) -> str:
+    """A whole step in a few words."""
+    if "channels" in parts:
+        return f"cascade of {parts['channels']}"
+    if "channel" in parts:
+        return f"{parts['channel']}, template {parts[f'{parts["channel"]} template']}"
+    part, value = next(iter(parts.items()))
+    return f"{part} {value}".strip()
 
 
 def _of_channel(part: str) -> str:
