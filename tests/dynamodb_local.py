@@ -38,7 +38,13 @@ TEMPLATE: Final = ROOT / "cdk.out" / "local" / "omnicascade-local.template.json"
 REGION: Final = "eu-central-1"
 _FETCH_SECONDS: Final = 300
 _START_SECONDS: Final = 30
-_TABLE_PROPERTIES: Final = ("AttributeDefinitions", "BillingMode", "KeySchema", "LocalSecondaryIndexes")
+_TABLE_PROPERTIES: Final = (
+    "AttributeDefinitions",
+    "BillingMode",
+    "GlobalSecondaryIndexes",
+    "KeySchema",
+    "LocalSecondaryIndexes",
+)
 
 
 class UnavailableHereError(RuntimeError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -33,6 +33,12 @@ class OneItem:
         if self.down:
             raise UnavailableError("throttled")
         return None if self.state is None else {"state": {"S": json.dumps(self.state)}}
+
+    def get_many(self, places: Sequence[tuple[str, str]], *, consistent: bool = True) -> list[Mapping[str, Any]]:
+        assert (keys.CONFIG, keys.DEPLOYMENT) in places
+        assert consistent
+        self.reads += 1
+        return [{"sk": {"S": keys.DEPLOYMENT}, "state": {"S": json.dumps(self.state)}}]
 
 
 def memory(table: OneItem) -> RulesMemory:
