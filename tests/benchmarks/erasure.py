@@ -17,6 +17,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from tests.benchmarks.calls import calls
+from omnicascade.domain import aws_prices
 from tests.benchmarks.figures import Figure, median
 from tests.benchmarks.processes import Progress, apart
 
@@ -28,9 +29,9 @@ SPAN: Final = timedelta(days=7)
 LIST_USD: Final = 0.005 / 1_000
 PUT_USD: Final = 0.005 / 1_000
 GET_USD: Final = 0.0004 / 1_000
-READ_UNIT_USD: Final = 0.125 / 1_000_000
-WRITE_UNIT_USD: Final = 0.625 / 1_000_000
-GB_SECOND_USD: Final = 0.0000133334
+READ_UNIT_USD: Final = float(aws_prices.READ_UNIT_USD)
+WRITE_UNIT_USD: Final = float(aws_prices.WRITE_UNIT_USD)
+GB_SECOND_USD: Final = float(aws_prices.LAMBDA_GB_S_USD)
 SQS_USD: Final = 0.4 / 1_000_000
 KMS_USD: Final = 0.03 / 10_000
 """List prices, us-east-1, 2026. Source: AWS Price List; S3 deletes are free."""

@@ -17,11 +17,11 @@ from botocore.awsrequest import AWSResponse
 
 from infra.local.faults import NoFaults
 from infra.local.stack import Stack
+from omnicascade.domain import aws_prices
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.processes import ROOT, BenchmarkFaultError, Progress, apart, fresh_process
 
-TRANSITION_USD: Final = 25 / 1_000_000
-"""Step Functions Standard, per state transition. Source: AWS Step Functions pricing, us-east-1: $0.025 per 1,000."""
+TRANSITION_USD: Final = float(aws_prices.TRANSITION_USD)
 
 GOAL_TRANSITIONS: Final = 4
 CUSTOMERS: Final = 20
