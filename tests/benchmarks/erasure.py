@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, Final
 
-from tests.benchmarks.calls import calls
 from omnicascade.domain import aws_prices
+from tests.benchmarks.calls import calls
 from tests.benchmarks.figures import Figure, median
 from tests.benchmarks.processes import Progress, apart
 
