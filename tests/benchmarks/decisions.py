@@ -144,7 +144,7 @@ class _Ward:
             self.taken += 1
 
     def _heard(self, run: Run, event: Event, now: datetime) -> Run:
-        after = engine.apply(self.journey, run, event, now, person=self.person, deployment=self.deployment)
+        after = engine.apply(self.journey, run, event, now)
         if after is None:
             raise BenchmarkFaultError(f"{event.name} did not move its run, so the pace means nothing")
         self.taken += 1

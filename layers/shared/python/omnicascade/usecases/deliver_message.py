@@ -158,7 +158,7 @@ class PostOffice:
             received_from=run.entered_at,
         )
         for event in arrived:
-            moved = engine.apply(journey, run, event, now, person=customer.person, deployment=deployment)
+            moved = engine.apply(journey, run, event, now)
             if moved and not moved.live:
                 return Delivery("withdrawn", moved.reason, ended_by=event)
         exited = self._exit_by_condition(run, journey, customer, deployment, now)

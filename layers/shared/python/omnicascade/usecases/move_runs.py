@@ -127,10 +127,9 @@ class JourneyDesk:
         """What the event itself makes of a run, and then what it makes of the conditions that the run watches."""
         watched = customer is not None and _watched(self.listing, journey.name) and run.live
         if not watched or customer is None:
-            person = customer.person if customer else None
-            return engine.apply(journey, run, event, now, person=person, deployment=self.deployment)
+            return engine.apply(journey, run, event, now)
         person = person_of(customer, engine.needs(journey, self.deployment), self.events, now)
-        applied = engine.apply(journey, run, event, now, person=person, deployment=self.deployment)
+        applied = engine.apply(journey, run, event, now)
         observed = engine.observe(journey, applied or run, person, self.deployment, now)
         return observed or applied
 

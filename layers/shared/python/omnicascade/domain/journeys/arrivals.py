@@ -10,17 +10,25 @@ from datetime import datetime
 from typing import Any, Final
 
 from omnicascade.domain.conditions.comparisons import key_text
-from omnicascade.domain.conditions.past import fits
 from omnicascade.domain.event import Event, at_path
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.moves import instruction_at
 from omnicascade.domain.journeys.program import Digest, WaitFor
-from omnicascade.domain.journeys.run import Run
+from omnicascade.domain.journeys.rules import means
+from omnicascade.domain.journeys.run import Run, Waiting
 from omnicascade.domain.journeys.watching import waited
+from omnicascade.domain.json_text import json_bytes
 from omnicascade.domain.replacing import replace
 
 MOST_COLLECTED: Final = 100
-"""Events that a digest keeps; of the others only how many they were. A run is one item, and a message shows a few."""
+"""Events that a digest keeps; of the others only how many they were. A message shows a few."""
+
+_ROOM_BYTES: Final = 100_000
+"""What the events of a digest may take as JSON: a run is one item, with its entry event and its ledger. Source:
+DynamoDB developer guide, "Item size": 400 KB."""
+
+_REMEMBERED: Final = 32
+"""Events without a place whose ids are remembered, so that one delivered again is not counted again."""
 
 
 def arrived(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
@@ -56,31 +64,42 @@ def _collected(run: Run, at: Digest, event: Event) -> Run:
     if waiting.until is None:
         until = event.received_at + at.window
         return replace(run, due=until, waiting=replace(waiting, until=until, group=group, events=(_kept(event),)))
-    known = {kept["message_id"] for kept in waiting.events} | set(waiting.more)
-    if event.message_id in known or event.received_at >= waiting.until or group != waiting.group:
+    if event.received_at >= waiting.until or group != waiting.group:
         return run
-    if len(waiting.events) < MOST_COLLECTED:
-        return replace(run, waiting=replace(waiting, events=(*waiting.events, _kept(event))))
-    return replace(run, waiting=replace(waiting, more=(*waiting.more, str(event.message_id))))
+    if any(kept["message_id"] == event.message_id for kept in waiting.events):
+        return run
+    return replace(run, waiting=_counted(waiting, event))
+
+
+def _counted(waiting: Waiting, event: Event) -> Waiting:
+    """With one more event: kept where there is room, else only counted.
+
+    An event that arrived before all that `lately` remembers is passed over once that is full, because it may be one of
+    the forgotten: the count never counts twice, and misses only what is overtaken by so many others.
+    """
+    mark = f"{event.received_at.isoformat(timespec='microseconds')} {event.message_id}"
+    if mark in waiting.lately or (len(waiting.lately) == _REMEMBERED and mark < waiting.lately[0]):
+        return waiting
+    kept = _kept(event)
+    if len(waiting.events) < MOST_COLLECTED and json_bytes([*waiting.events, kept], _ROOM_BYTES) <= _ROOM_BYTES:
+        return replace(waiting, events=(*waiting.events, kept))
+    lately = tuple(sorted((*waiting.lately, mark))[-_REMEMBERED:])
+    return replace(waiting, more=waiting.more + 1, lately=lately)
 
 
 def _new(run: Run, event: Event) -> bool:
     """Whether an event came after the run came to its wait: not what started the run, nor what ended a wait before."""
     entry = run.entry["message_id"] if run.entry else None
     waiting = run.waiting
-    return waiting is not None and event.received_at >= waiting.since and event.message_id not in {entry, run.heard}
+    return waiting is not None and event.received_at >= waiting.since and event.message_id not in {entry, *run.heard}
 
 
 def _heard(run: Run, at: WaitFor, event: Event, now: datetime) -> Run:
     until = run.waiting.until if run.waiting else None
-    if event.name != at.event or (until is not None and event.received_at >= until):
-        return run
-    if at.match is not None and run.key is not None and key_text(at_path(event.body, at.match)) != run.key:
-        return run
-    if at.where is not None and not fits(at.where, event.body):
+    if not means(at, run, event) or (until is not None and event.received_at >= until):
         return run
     moved = waited(run, at, now, f"{event.name} ({event.message_id})", came=True)
-    return replace(moved, heard=str(event.message_id))
+    return replace(moved, heard=(*run.heard, str(event.message_id)))
 
 
 def _kept(event: Event) -> Mapping[str, Any]:

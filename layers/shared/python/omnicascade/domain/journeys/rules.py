@@ -5,13 +5,14 @@ Exists apart from the engine's moves because these are asked before there is a r
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from omnicascade.domain.conditions.comparisons import key_text
 from omnicascade.domain.conditions.facts import Facts
 from omnicascade.domain.conditions.judging import judge
+from omnicascade.domain.conditions.past import fits
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.durations import spell
 from omnicascade.domain.event import Event, at_path
@@ -109,24 +110,22 @@ def held_out_any(journey: Journey, anchors: Iterable[str]) -> bool:
     return any(held_out(journey, anchor) for anchor in anchors)
 
 
-def concerns(rule: EventRule, run: Run, event: Event, about: Facts | None = None) -> bool:
+def concerns(rule: EventRule, run: Run, event: Event) -> bool:
     """Whether an event fulfils an exit or goal rule of this run.
 
     Any arrival after the run's entry counts, also of an event with an earlier timestamp. A run without a key (started
     by hand) has nothing to match, so `match` does not narrow it: no message is better than one to a customer who acted.
-
-    Args:
-        rule, run, event: what is asked.
-        about: what `where` may look at besides the event; left out, only the event.
     """
-    return event.received_at >= run.entered_at and fits(rule, run, event, about)
+    return event.received_at >= run.entered_at and means(rule, run, event)
 
 
-def fits(rule: EventRule | WaitFor, run: Run, event: Event, about: Facts | None = None) -> bool:
-    """Whether an event is the one that a rule or a wait means, whenever it came: name, key and `where`."""
+def means(rule: EventRule | WaitFor, run: Run, event: Event) -> bool:
+    """Whether an event is the one that a rule or a wait means, whenever it came: name, key and `where`.
+
+    `where` sees the event alone, as the format says: nothing of the customer, and not the run's entry event.
+    """
     if event.name != rule.event:
         return False
     if rule.match is not None and run.key is not None and key_text(at_path(event.body, rule.match)) != run.key:
         return False
-    facts = replace(about, event=event.body) if about else Facts(event=event.body)
-    return rule.where is None or judge(rule.where, facts)[0]
+    return rule.where is None or fits(rule.where, event.body)

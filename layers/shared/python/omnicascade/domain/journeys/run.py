@@ -56,7 +56,7 @@ class Run:
         entered_at: when the entry event arrived, or the start of a run started by hand.
         pc: the instruction to execute next.
         due: when; None once the run has ended.
-        heard: the id of the event that ended the latest `wait_for`: it ends no other.
+        heard: the ids of the events that ended its `wait_for`s: each ends one only. At most one for each such step.
         look_at: when a condition that is watched may turn by itself, if that is before `due`.
         owed_since: when the message at `pc` was first due, while quiet hours hold it back.
         converted_at: when the goal was reached, also after the end.
@@ -99,7 +99,7 @@ class Run:
     merged_into: str | None = None
     audience: str = ""
     look_at: datetime | None = None
-    heard: str = ""
+    heard: tuple[str, ...] = ()
     absorbed: tuple[str, ...] = ()
     said: tuple[Said, ...] = ()
 
@@ -181,7 +181,7 @@ def _rarer_out(run: Run) -> dict[str, Any]:
         "merged_into": run.merged_into,
         "audience": run.audience,
         "look_at": time_out(run.look_at),
-        "heard": run.heard,
+        "heard": list(run.heard),
         "absorbed": list(run.absorbed),
         "said": [{"traits": dict(said.traits), "at": said.at.isoformat()} for said in run.said],
     }
@@ -221,7 +221,7 @@ def from_json(stored: Mapping[str, Any]) -> Run:
         merged_into=stored.get("merged_into"),
         audience=stored.get("audience", ""),
         look_at=time_in(stored.get("look_at")),
-        heard=stored.get("heard", ""),
+        heard=tuple(stored.get("heard", ())),
         absorbed=tuple(stored.get("absorbed", ())),
         said=tuple(Said(said["traits"], datetime.fromisoformat(said["at"])) for said in stored.get("said", ())),
     )

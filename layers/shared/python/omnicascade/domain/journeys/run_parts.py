@@ -74,7 +74,8 @@ class Waiting:
         until: when it stops waiting; None while a digest has not seen its first event.
         group: a digest's group, as text; None: everything is collected.
         events: a digest's events so far, oldest first: message_id, timestamp, properties.
-        more: ids of the events that a digest counts without keeping them.
+        more: how many events a digest counted without keeping them.
+        lately: the newest of those, each as its arrival and its id, oldest first.
     """
 
     step: str
@@ -82,7 +83,8 @@ class Waiting:
     until: datetime | None
     group: str | None = None
     events: tuple[Mapping[str, Any], ...] = ()
-    more: tuple[str, ...] = ()
+    more: int = 0
+    lately: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def waiting_out(waiting: Waiting | None) -> dict[str, Any] | None:
         "until": time_out(waiting.until),
         "group": waiting.group,
         "events": list(waiting.events),
-        **({"more": list(waiting.more)} if waiting.more else {}),
+        **({"more": waiting.more, "lately": list(waiting.lately)} if waiting.more else {}),
     }
 
 
@@ -115,7 +117,8 @@ def waiting_in(stored: Mapping[str, Any] | None) -> Waiting | None:
         time_in(stored["until"]),
         stored["group"],
         tuple(stored["events"]),
-        tuple(stored.get("more", ())),
+        int(stored.get("more", 0)),
+        tuple(stored.get("lately", ())),
     )
 
 

@@ -8,8 +8,7 @@ number of times.
 from dataclasses import dataclass
 from datetime import datetime
 
-from omnicascade.domain.conditions.facts import Facts
-from omnicascade.domain.deployment import Channel, Deployment
+from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import Event
 from omnicascade.domain.journeys.arrivals import arrived
 from omnicascade.domain.journeys.journey import EventEntry, EventRule, Journey
@@ -23,31 +22,18 @@ from omnicascade.domain.journeys.moves import (
     require_pinned,
     with_entry,
 )
-from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import DEFAULT_ANSWERS, Cascade
 from omnicascade.domain.journeys.rules import concerns, key_of, late
 from omnicascade.domain.journeys.run import LedgerEntry, Run
-from omnicascade.domain.journeys.scene import Scene, beginning, facts_of
+from omnicascade.domain.journeys.scene import beginning
 from omnicascade.domain.replacing import replace
 
 
-def apply(
-    journey: Journey,
-    run: Run,
-    event: Event,
-    now: datetime,
-    *,
-    person: Person | None = None,
-    deployment: Deployment | None = None,
-) -> Run | None:
+def apply(journey: Journey, run: Run, event: Event, now: datetime) -> Run | None:
     """The run after an event; None when the event does not concern it, or was applied before.
 
     `now` is when the run learns of it. A run left with `due` at or before `now` is moved on by `advance`; this function
-    never sends. Conditions are `observe`'s.
-
-    Args:
-        journey, run, event, now: what happens to what.
-        person, deployment: what `where` may look at besides the event; left out, it sees the event alone.
+    never sends. Only the event is looked at, by `where` too: conditions about the customer are `observe`'s.
 
     Raises:
         ConflictError: the journey is not the version the run is pinned to.
@@ -55,24 +41,14 @@ def apply(
     require_pinned(journey, run)
     if run.entry is not None and run.entry.get("message_id") == event.message_id:
         return None
-    about = facts_of(Scene(journey, person, deployment, now), run) if person and deployment else None
     moved = _feedback(journey, run, event, now)
-    moved = _goal(journey, moved, _Arrival(event, now, about))
-    moved = _exit(journey, moved, _Arrival(event, now, about))
+    moved = _goal(journey, moved, event, now)
+    moved = _exit(journey, moved, event, now)
     moved = arrived(journey, moved, event, now)
     moved = _restart(journey, moved, event)
     if moved.live and moved.pc != run.pc:
         moved = finished(journey, moved, now)
     return None if moved == run else moved
-
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    """An event, when the run learns of it, and what `where` may look at besides."""
-
-    event: Event
-    now: datetime
-    about: Facts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +112,10 @@ def _open_step(journey: Journey, run: Run) -> str | None:
     return instruction.step if run.live and run.cascade and instruction else None
 
 
-def _goal(journey: Journey, run: Run, arrival: _Arrival) -> Run:
+def _goal(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
     """A conversion, counted once, within its window, also after the end; and an answer where goals answer."""
-    goal, event = journey.goal, arrival.event
-    if goal is None or not concerns(goal.rule, run, event, arrival.about) or event.timestamp < beginning(run):
+    goal = journey.goal
+    if goal is None or not concerns(goal.rule, run, event) or event.timestamp < beginning(run):
         return run
     if goal.within is not None and event.timestamp > run.started_at + goal.within:
         return run
@@ -150,17 +126,16 @@ def _goal(journey: Journey, run: Run, arrival: _Arrival) -> Run:
     step = _open_step(journey, run)
     sent = [entry for entry in run.ledger if entry.step == step and entry.claimed_at <= event.received_at]
     goals = [entry for entry in sent if _answers(journey, entry, "goal")]
-    return _answered(journey, run, goals[-1], _Answer("goal", event, arrival.now)) if goals else run
+    return _answered(journey, run, goals[-1], _Answer("goal", event, now)) if goals else run
 
 
-def _exit(journey: Journey, run: Run, arrival: _Arrival) -> Run:
-    event = arrival.event
+def _exit(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
     rules = [rule for rule in journey.exits if isinstance(rule, EventRule)]
-    if not run.live or not any(concerns(rule, run, event, arrival.about) for rule in rules):
+    if not run.live or not any(concerns(rule, run, event) for rule in rules):
         return run
     instruction = instruction_at(journey, run)
     step = instruction.step if instruction else ""
-    return ended(run, arrival.now, step, "exited", f"{event.name} ({event.message_id})")
+    return ended(run, now, step, "exited", f"{event.name} ({event.message_id})")
 
 
 def _restart(journey: Journey, run: Run, event: Event) -> Run:

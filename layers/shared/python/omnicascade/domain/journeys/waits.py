@@ -22,6 +22,10 @@ from omnicascade.domain.replacing import replace
 _SECONDS_BELOW: Final = 100_000_000_000
 """A smaller number is seconds since 1970, a greater one milliseconds: seconds reach it in the year 5138."""
 
+_LATE: Final = timedelta(minutes=1)
+"""How much later than it was due a timer may come and the run still count as having come in time: a second must not
+cost a day."""
+
 _DAYS_AHEAD: Final = 9
 """Days to look at for the next such weekday: a week, today, and the day before for zones ahead of UTC."""
 
@@ -58,19 +62,20 @@ def moment_in(value: object) -> datetime | None:
 
 
 def wait_local(scene: Scene, run: Run, at: WaitLocal) -> Run:
-    """Due at the next such local moment; at once if it is this one."""
+    """Due at the next such local moment; at once if it is this one, also where the timer came a little late."""
     from omnicascade.domain.zones import zone_for  # noqa: PLC0415 - only local waits need zones
 
     found = zone_for(at.zone, profile_of(scene, run), scene.deployment)
     if found is None:
         return ended(run, scene.now, at.step, "failed", "the customer's own zone is not known")
     zone, origin = found
-    today = scene.now.astimezone(zone).date() - timedelta(days=1)
+    came = max(_since(run, scene.now), scene.now - _LATE)
+    today = came.astimezone(zone).date() - timedelta(days=1)
     for ahead in range(_DAYS_AHEAD):
         day = today + timedelta(days=ahead)
         local = datetime(day.year, day.month, day.day, at.minute // 60, at.minute % 60, tzinfo=zone)
         until = local.astimezone(UTC)
-        if day.weekday() in at.days and until >= scene.now:
+        if day.weekday() in at.days and until >= came:
             return _until(scene, run, at.step, until, f"waits until {until.isoformat()}, {zone.key} ({origin})")
     return ended(run, scene.now, at.step, "failed", "no weekday to wait for")
 
@@ -104,7 +109,7 @@ def digest(scene: Scene, run: Run, at: Digest) -> Run:
         reason = f"collects {at.event} for {spell(at.window)} from the first on"
         return _resting(scene, run, at.step, until, reason)
     waiting = run.waiting
-    count = len(waiting.events) + len(waiting.more)
+    count = len(waiting.events) + waiting.more
     reason = f"{count} {at.event}" + (f", the first {len(waiting.events)} kept" if waiting.more else "")
     run = replace(run, pc=run.pc + 1, due=scene.now, waiting=None, digest=waiting.events)
     return decided(run, scene.now, at.step, "collected", reason)

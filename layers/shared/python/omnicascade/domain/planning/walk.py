@@ -144,8 +144,4 @@ class _Walker:
                 self._hear(event)
 
     def _hear(self, event: Event) -> None:
-        trail = self._trail
-        heard = engine.apply(
-            trail.journey, self._run, event, self._now, person=self._person, deployment=trail.deployment
-        )
-        self._run = heard or self._run
+        self._run = engine.apply(self._trail.journey, self._run, event, self._now) or self._run

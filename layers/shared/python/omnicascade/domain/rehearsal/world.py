@@ -198,14 +198,14 @@ class World:
         """An event comes in: it ends and answers runs, is looked at again, and starts new ones, in this order."""
         self._step()
         self._customer.learn([event])
-        journey, deployment, now = self._stage.journey, self._stage.deployment, self._now
+        journey, now = self._stage.journey, self._now
         reference = engine.message_reference(event)
         latest = {slot.run_id for slot in self._slots.values()}
         restarted = False
         for run_id, run in list(self._runs.items()):
             if not (run.live or run_id in latest or (reference and run.entry_of(reference))):
                 continue
-            moved = engine.apply(journey, run, event, now, person=self._customer.person, deployment=deployment)
+            moved = engine.apply(journey, run, event, now)
             if moved is not None:
                 restarted = restarted or (moved.live and moved.pc == run.pc == 0 and moved.due != run.due)
                 self._keep(moved)
