@@ -182,16 +182,11 @@ class Witness:
         assert self.turn is not None
         run = self.turn.run
         for rule in self.rules.journeys[told.journey].get("exit", ()):
-            if "event" not in rule:
-                if rule["when"] == {"trait": "plan", "is": "paid"}:
-                    assert self.turn.profile.traits.get("plan") != "paid", f"after an exit's condition: {told}"
-                continue
+            if rule.get("when") == {"trait": "plan", "is": "paid"}:
+                assert self.turn.profile.traits.get("plan") != "paid", f"after an exit's condition: {told}"
             for event in self._known_before_the_claim(told):
-                if event.name != rule["event"] or event.received_at < run.entered_at:
-                    continue
-                if "match" in rule and run.key is not None and event.properties.get("cart_id") != run.key:
-                    continue
-                raise AssertionError(f"after {event.message_id} was stored: {told}")
+                if _ends(rule, event, run):
+                    raise AssertionError(f"after {event.message_id} was stored: {told}")
 
     def _consents(self, told: Handed, call: Call) -> None:
         """Law 6: nobody who said no, in any of their guises, later than yes."""
@@ -293,6 +288,15 @@ class Witness:
 
     def _runs(self) -> list[Run]:
         return list(self.world.runs.runs_of({arrival.event.node_id for arrival in self.world.events.stream}))
+
+
+def _ends(rule: Mapping[str, Any], event: Event, run: Run) -> bool:
+    """Whether an exit rule names this event, by itself or as what must not have been done since the run began."""
+    said = rule.get("when", {})
+    names = {rule.get("event"), said.get("did") if said.get("since_start") else None}
+    if event.name not in names or event.received_at < run.entered_at:
+        return False
+    return "match" not in rule or run.key is None or event.properties.get("cart_id") == run.key
 
 
 def _between(start: str, clock: str, end: str) -> bool:
