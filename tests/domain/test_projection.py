@@ -342,6 +342,13 @@ def test_subscribing_again_frees_an_address() -> None:
     assert profile_of(bounced, word(0, "Subscribed", MAIL)).suppressed.keys() == {"email:ann@example.com"}
 
 
+def test_subscribing_to_another_channel_frees_no_address() -> None:
+    """A customer known by e-mail who asks for text messages has not mended a mailbox that bounces."""
+    bounced = word(1, "Email Bounced", MAIL, permanent=True)
+    asked = word(2, "Subscribed", MAIL, PHONE, channel="sms")
+    assert profile_of(bounced, asked).suppressed.keys() == {"email:ann@example.com"}
+
+
 def test_identifiers_are_seen_first_and_last() -> None:
     """With the source that named each first; the profile's id is the one seen first."""
     profile = profile_of(event(2, ANN, VISIT, source="app"), event(1, VISIT, source="web"), event(3, MAIL, ANN))

@@ -8,6 +8,7 @@ from typing import Final
 
 from omnicascade.domain.deployment import Channel
 from omnicascade.domain.event import Event
+from omnicascade.domain.reach import ADDRESS_TYPES
 from omnicascade.domain.trait_words import Stamp, Trait
 
 SUBSCRIBED: Final = "Subscribed"
@@ -21,6 +22,8 @@ SPEAKING: Final = frozenset({SUBSCRIBED, UNSUBSCRIBED, EMAIL_BOUNCED, EMAIL_MARK
 """Events that say something of consent or of an address."""
 
 LONGEST_TOPIC: Final = 100
+
+_ADDRESSES: Final = frozenset(kind for kinds in ADDRESS_TYPES.values() for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +66,19 @@ def _consent_said(event: Event) -> Iterable[tuple[str, bool]]:
 
 def _addresses_judged(event: Event) -> Iterable[tuple[str, str]]:
     """Addresses that an event condemns (a reason) or frees (an empty one: the customer subscribed again)."""
-    kinds = {"email"}
+    kinds = frozenset(ADDRESS_TYPES[Channel.EMAIL])
     reason = None
     if event.name == EMAIL_MARKED_AS_SPAM:
         reason = "marked as spam"
     elif event.name == EMAIL_BOUNCED and event.properties.get("permanent") is True:
         reason = f"bounced: {_text(event.properties.get('reason')) or 'permanent'}"
     elif event.name == MESSAGE_FAILED and event.properties.get("permanent") is True:
-        kinds = {"email", "phone", "ios.push_token", "android.push_token"}
+        kinds = _ADDRESSES
         reason = f"refused by the provider: {_text(event.properties.get('reason')) or 'permanent'}"
     elif event.name == SUBSCRIBED:
-        kinds = {"email", "phone", "ios.push_token", "android.push_token"}
-        reason = ""
+        channel = _text(event.properties.get("channel")) or "email"
+        kinds = frozenset(ADDRESS_TYPES[Channel(channel)] if channel in list(Channel) else ())
+        reason = ""  # of this channel alone: asking for text messages does not mend a mailbox
     if reason is not None:
         yield from ((str(i), reason) for i in event.identifiers if i.type in kinds)
 
