@@ -56,6 +56,23 @@ def test_the_listing_is_the_current_version_of_each(stores: Stores) -> None:
     }
 
 
+def test_a_paused_journey_stays_paused_whatever_version_comes(stores: Stores) -> None:
+    """Shut and opened by name, each once; others are left alone, and nobody's door is shut that is not there."""
+    _put(stores, "one")
+    _put(stores, "two")
+    assert stores.journeys.set_paused("one", paused=True)
+    assert not stores.journeys.set_paused("one", paused=True)
+    _put(stores, "one", title="New")
+    assert [(line.name, line.version, line.paused) for line in stores.journeys.listing()] == [
+        ("one", 2, True),
+        ("two", 1, False),
+    ]
+    assert stores.journeys.set_paused("one", paused=False)
+    assert not any(line.paused for line in stores.journeys.listing())
+    with pytest.raises(NotFoundError):
+        stores.journeys.set_paused("none", paused=True)
+
+
 def test_what_is_not_configured_is_none(stores: Stores) -> None:
     """Unknown journeys, versions and templates are None; the settings have defaults."""
     assert stores.journeys.listing() == []

@@ -128,6 +128,31 @@ def test_a_paused_journey_sends_nothing_until_it_is_resumed(lapsed: StackClient)
     assert {lapsed.runs("held", f"user_id:p{n}")[0]["outcome"] for n in range(PEOPLE)} == {"completed"}
 
 
+def test_an_audience_rests_and_goes_on_customer_by_customer(lapsed: StackClient) -> None:
+    """One execution for the segment, paused between two rounds: it ends, and resumed runs go on in their own."""
+    lapsed.put_journey({"name": "crowd", "steps": steps()})
+    lapsed.settle()
+    machine = lapsed.step_functions("ListStateMachines", {})["stateMachines"][0]["stateMachineArn"]
+    given = json.dumps({"journey": "crowd", "segment": "lapsed"})
+    told = plan(lapsed, "crowd")
+    lapsed.step_functions("StartExecution", {"stateMachineArn": machine, "name": "crowd-1", "input": given})
+    lapsed.settle()
+    pushed = len(sent(lapsed, "crowd"))
+    lapsed.staff("POST", "/v1/journeys/crowd/pause", status=202)
+    lapsed.settle()
+    lapsed.advance("2d")
+    live = {n: lapsed.runs("crowd", f"user_id:p{n}")[0] for n in range(PEOPLE)}
+    assert len(sent(lapsed, "crowd")) == pushed
+    assert all(run["paused_at"] for run in live.values() if run["status"] == "live")
+    lapsed.staff("POST", "/v1/journeys/crowd/resume", status=202)
+    lapsed.settle()
+    lapsed.advance("3d")
+    assert {lapsed.runs("crowd", f"user_id:p{n}")[0]["outcome"] for n in range(PEOPLE)} == {"completed"}
+    assert Counter(message["channel"] for message in sent(lapsed, "crowd")) == {
+        line["channel"]: line["count"] for line in told["nobody_answers"]["messages"]
+    }
+
+
 def test_a_new_version_is_shown_before_it_reaches_anybody_and_moves_who_can_be_moved(lapsed: StackClient) -> None:
     """Whose message changes is counted; a migration is tried first; then every run stands in the new version."""
     wait = {"id": "rest", "wait": "2d"}
