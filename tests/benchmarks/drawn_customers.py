@@ -47,9 +47,9 @@ DAYS_OF_ACTS: Final = 3
 PARAMETERS: Final = (
     f"seed {SEED}, entries over {DAYS_OF_ENTRY} days from {START:%Y-%m-%d}; reached {dict(REACHED)}; "
     f"denied {DENIED:g} a channel, {DENIED_LATER:g} later, {GRANTED_LATER:g} of the denied grant later; "
-    f"suppressed e-mail {SUPPRESSED:g}; feedback {dict(ENGAGED)}; orders {ORDERED:g}, "
-    f"of another basket {OTHER_ORDER:g}; second basket {SECOND_BASKET:g}; same basket again {REPEATED:g}; zone stated {ZONE_STATED:g}, "
-    f"country stated {COUNTRY_STATED:g}"
+    f"suppressed e-mail {SUPPRESSED:g}; feedback {dict(ENGAGED)}; "
+    f"orders {ORDERED:g}, of another basket {OTHER_ORDER:g}; second basket {SECOND_BASKET:g}; "
+    f"same basket again {REPEATED:g}; zone stated {ZONE_STATED:g}, country stated {COUNTRY_STATED:g}"
 )
 
 
