@@ -123,8 +123,10 @@ def test_a_sender_looks_at_the_door_itself() -> None:
     assert world.channels() == ["push"] * PEOPLE + ["email"] * PEOPLE
 
 
-def test_a_journey_that_is_opened_while_a_sender_reads_the_door_goes_on() -> None:
-    """The sender read it shut; the errand of the opening passed the run before the sender wrote. It looks once more."""
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_journey_that_is_opened_while_a_sender_reads_the_door_goes_on(dies: bool) -> None:
+    """The sender read it shut; the errand of the opening passed the run before the sender wrote. It looks once more,
+    also where it died after its write and is called again."""
     world = World()
     who = basket(world, 1)
     world.journeys.set_paused("basket", paused=True)
@@ -134,6 +136,10 @@ def test_a_journey_that_is_opened_while_a_sender_reads_the_door_goes_on() -> Non
         if (call.port, call.method) == ("runs", "save") and not opened:
             opened.append(True)
             world.journeys.set_paused("basket", paused=False)
+            answer = proceed()
+            if dies:
+                raise RuntimeError("died after the write")
+            return answer
         return proceed()
 
     world.around = open_before_the_write

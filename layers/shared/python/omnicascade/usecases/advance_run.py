@@ -24,7 +24,7 @@ from omnicascade.domain.journeys.run import Run
 from omnicascade.usecases.change_traits import naming
 from omnicascade.usecases.deliver_message import MAX_ATTEMPTS, PostOffice
 from omnicascade.usecases.find_customer import Customer
-from omnicascade.usecases.pause_sign import nothing_paused
+from omnicascade.usecases.pause_sign import is_paused, nothing_paused
 from omnicascade.usecases.ports import Envelope, WebhookCall
 from omnicascade.usecases.read_person import person_of
 from omnicascade.usecases.ring_timer import customer_at
@@ -79,8 +79,9 @@ class RunDriver:
 
     def _moved(self, stored: StoredRun, journey: Journey, customer: Customer, turn: Turn) -> tuple[StoredRun, bool]:
         """The run one command further, and whether it rests now."""
-        if stored.run.live and stored.run.paused_at is None and self.paused(stored.run.journey):
-            return self._put_on_hold(stored, turn), False
+        door = self._at_the_door(stored, turn)
+        if door is not None:
+            return door, False
         united = RunUnion(self.runs, self.timer).unite(stored, customer, turn.now)
         if united is not stored:
             return united, False
@@ -95,16 +96,19 @@ class RunDriver:
             return stored, True
         return self.runs.save(stored, step.run, **turn.kept(stored, turn.token)), True
 
-    def _put_on_hold(self, stored: StoredRun, turn: Turn) -> StoredRun:
-        """The run, paused with its journey; going on again where that was resumed before this was written.
+    def _at_the_door(self, stored: StoredRun, turn: Turn) -> StoredRun | None:
+        """The run, paused with its journey, or going on again; None where it is as its journey is.
 
-        Whoever resumes a journey opens it first and then walks its runs, so one of the two sees the other's word.
+        Whoever resumes a journey opens it first and then walks its runs. One that was read shut and written after that
+        walk is asked about once more, by whoever moves it next: then its pause turns out to be nobody's word any more.
         """
-        run = engine.pause(stored.run, turn.now, f"journey {stored.run.journey} is paused")
-        held = self.runs.save(stored, run, **turn.kept(stored))
-        if self.paused(run.journey):
-            return held
-        return self.runs.save(held, engine.resume(held.run, turn.now), **turn.kept(held))
+        run = stored.run
+        why = f"journey {run.journey} is paused"
+        if run.live and run.paused_at is None and self.paused(run.journey):
+            return self.runs.save(stored, engine.pause(run, turn.now, why), **turn.kept(stored))
+        if run.live and _held_by(run, why) and not is_paused(self.journeys.listing(), run.journey):
+            return self.runs.save(stored, engine.resume(run, turn.now), **turn.kept(stored))
+        return None
 
     def _carried_out(
         self, command: Command, run: Run, stored: StoredRun, journey: Journey, customer: Customer, turn: Turn
@@ -152,6 +156,12 @@ class RunDriver:
         if customer is None:
             raise ErasedError
         return customer
+
+
+def _held_by(run: Run, why: str) -> bool:
+    """Whether a run is paused for this reason."""
+    told = next((decision for decision in reversed(run.decisions) if decision.outcome == "paused"), None)
+    return run.paused_at is not None and told is not None and told.reason == why
 
 
 def _held_out(run: Run, journey: Journey, customer: Customer, now: datetime) -> Run | None:

@@ -17,8 +17,9 @@ from omnicascade.domain.journeys.run import Run, is_run_id
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.planning.versions import why_not
 from omnicascade.domain.rehearsal.reading import refusal, unknown_keys
-from omnicascade.usecases.manage_runs import run_response
+from omnicascade.usecases.show_runs import run_response
 from omnicascade.usecases.move_every_run import EVERY_RUN, PAGE, RunMover
+from omnicascade.usecases.pause_sign import is_paused
 from omnicascade.usecases.store_ports import Errands, JourneyStore, RunStore
 
 AFTERMATH: Final = timedelta(minutes=2)
@@ -173,7 +174,7 @@ class ControlDesk:
         if stored is None:
             raise NotFoundError(f"there is no run {run_id}")
         journey, order = stored.run.journey, {"action": action, "reason": _reason(given, by)}
-        if action == "resume" and any(line.name == journey and line.paused for line in self.journeys.listing()):
+        if action == "resume" and is_paused(self.journeys.listing(), journey):
             raise ConflictError(f"journey {journey} is paused, and its runs with it; resume the journey")
         if action == "migrate":
             current = self.journeys.journey(journey)

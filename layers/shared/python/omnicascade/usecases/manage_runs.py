@@ -11,21 +11,22 @@ from typing import Any, Final
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import (
     ConflictError,
-    InvalidInputError,
     NotFoundError,
     Problem,
     StaleWriteError,
     UnacceptableError,
 )
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.run import LedgerEntry, Run, is_run_id
+from omnicascade.domain.journeys.run import is_run_id
 from omnicascade.domain.json_text import items, mapping
 from omnicascade.usecases.audience.read_start import segment_to_start
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.move_runs import ATTEMPTS
-from omnicascade.usecases.read_customer import iso, known_customer
+from omnicascade.usecases.pause_sign import is_paused
+from omnicascade.usecases.read_customer import known_customer
+from omnicascade.usecases.show_runs import live_page, message_response, run_response
 from omnicascade.usecases.start_run import begin, enter, slots_in
-from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, SentMessage, StoredRun
+from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
 
 _STARTS: Final = ("profile", "profiles", "segment")
@@ -78,7 +79,7 @@ class RunDesk:
         journey = self._known_journey(name)
         if not journey.active:
             raise ConflictError(f"journey {name} is not active; put it again with `active: true`")
-        if any(line.name == name and line.paused for line in self.journeys.listing()):
+        if is_paused(self.journeys.listing(), name):
             raise ConflictError(f"journey {name} is paused; resume it first")
         return journey
 
@@ -123,21 +124,26 @@ class RunDesk:
                 return stored
         return None
 
-    def show_runs(self, name: str, reference: str | None) -> dict[str, Any]:
-        """A customer's runs of a journey, newest first.
+    def show_runs(self, name: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """A journey's runs: of the customer that `?profile=` names, newest first; else a page of all live ones.
+
+        Args:
+            name: of the journey.
+            query: `profile`, or `limit` and `cursor`, as they came.
 
         Raises:
-            InvalidInputError: no `profile` was given.
             NotFoundError: no such journey or customer.
+            MalformedBodyError: `limit` or `cursor` are not what a page can be asked by.
         """
-        if not reference:
-            raise InvalidInputError("`?profile=type:value` is needed", code="missing_profile", path="profile")
         self._known_journey(name)
+        reference = query.get("profile")
+        if not reference:
+            return live_page(name, query, self.runs)
         members = self._customer(reference).profile.members
-        return {"runs": [run_response(run) for run in self.runs.runs_of(members, name)]}
+        return {"runs": [run_response(run) for run in self.runs.runs_of(members, name)], "cursor": None}
 
     def show_run(self, run_id: str) -> dict[str, Any]:
-        """One run with every decision and message.
+        """One run with every decision and message, and what it waits for.
 
         Raises:
             NotFoundError: no such run.
@@ -180,61 +186,3 @@ def _references(given: Mapping[str, Any]) -> Sequence[str]:
     if not listed or not all(isinstance(reference, str) and reference for reference in listed):
         raise UnacceptableError(_EXPECTED, problems=[Problem("profile", "missing_profile", _EXPECTED)])
     return listed
-
-
-def run_response(run: Run) -> dict[str, Any]:
-    """A run on the wire."""
-    return {
-        "run_id": run.run_id,
-        "journey": run.journey,
-        "version": run.version,
-        "profile_id": run.profile_id,
-        "key": run.key,
-        "status": run.status,
-        "outcome": run.outcome,
-        "reason": run.reason,
-        "started_at": iso(run.started_at),
-        "next_at": run.due and iso(run.due),
-        "paused_at": run.paused_at and iso(run.paused_at),
-        "ended_at": run.ended_at and iso(run.ended_at),
-        "converted_at": run.converted_at and iso(run.converted_at),
-        "decisions": [
-            {"at": iso(d.at), "step": d.step, "outcome": d.outcome, "reason": d.reason} for d in run.decisions
-        ],
-        "messages": [_entry(entry) for entry in run.ledger],
-    }
-
-
-def _entry(entry: LedgerEntry) -> dict[str, Any]:
-    return {
-        "message_id": entry.message_id,
-        "step": entry.step,
-        "channel": entry.channel.value,
-        "template": entry.template,
-        "to": entry.address.value,
-        "at": iso(entry.claimed_at),
-        "outcome": entry.outcome,
-        "reason": entry.reason,
-        "provider_id": entry.provider_id,
-        "cost": entry.cost and {"amount": f"{entry.cost.amount:f}", "currency": entry.cost.currency},
-        "marks": sorted(entry.marks),
-        "answered_at": entry.answered_at and iso(entry.answered_at),
-    }
-
-
-def message_response(message: SentMessage) -> dict[str, Any]:
-    """A sent message on the wire."""
-    return {
-        "message_id": message.message_id,
-        "provider_id": message.provider_id,
-        "run_id": message.run_id,
-        "journey": message.journey,
-        "step": message.step,
-        "channel": message.channel,
-        "template": message.template,
-        "profile_id": message.profile_id,
-        "to": message.to,
-        "at": iso(message.at),
-        "outcome": message.outcome,
-        "cost": message.cost,
-    }

@@ -17,6 +17,7 @@ from omnicascade.domain.errors import ConflictError, StaleWriteError
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run
+from omnicascade.usecases.pause_sign import is_paused
 from omnicascade.usecases.ring_timer import Bell
 from omnicascade.usecases.start_run import ATTEMPTS, outcome_of
 from omnicascade.usecases.store_ports import EventStore, HeadReader, JourneyStore, RunStore
@@ -77,7 +78,7 @@ class RunMover:
         return self._closed(errand["journey"]) == (errand["action"] == "pause")
 
     def _closed(self, journey: str) -> bool:
-        return any(line.name == journey and line.paused for line in self.journeys.listing())
+        return is_paused(self.journeys.listing(), journey)
 
     def _try(self, run_id: str, errand: Mapping[str, Any], now: datetime) -> None:
         try:

@@ -30,8 +30,9 @@ class PauseSign:
 
     def __call__(self, journey: str) -> bool:
         """Whether it is paused. Cost: nothing, or one read where it was paused when this was bound."""
-        return _is_paused(self.listing, journey) and _is_paused(self.journeys.listing(), journey)
+        return is_paused(self.listing, journey) and is_paused(self.journeys.listing(), journey)
 
 
-def _is_paused(listing: Sequence[JourneyListing], journey: str) -> bool:
+def is_paused(listing: Sequence[JourneyListing], journey: str) -> bool:
+    """Whether a listing says so of a journey."""
     return any(line.name == journey and line.paused for line in listing)
