@@ -29,9 +29,9 @@ from omnicascade.domain.templates import to_json
 from omnicascade.usecases.change_consent import change_consent
 from omnicascade.usecases.explain_customer import explain_response
 from omnicascade.usecases.find_customer import Customer
-from omnicascade.usecases.manage_runs import message_response, run_response
 from omnicascade.usecases.page_events import timeline_response
 from omnicascade.usecases.read_customer import consent_response, profile_response
+from omnicascade.usecases.show_runs import message_response, run_response
 from omnicascade.usecases.store_ports import Page, SentMessage
 from tests.fakes.event_queue import MemoryEventQueue
 from tests.usecases.staff_room import StaffRoom, shown

@@ -13,9 +13,9 @@ from omnicascade.domain.event import Event
 from omnicascade.domain.journeys.run import Run
 from omnicascade.usecases.explain_customer import explain_response
 from omnicascade.usecases.find_customer import Customer
-from omnicascade.usecases.manage_runs import message_response, run_response
 from omnicascade.usecases.page_events import read_cursor, show_cursor
 from omnicascade.usecases.read_customer import consent_response, iso, profile_response
+from omnicascade.usecases.show_runs import message_response, run_response
 from omnicascade.usecases.store_ports import EventStore, RunStore
 
 MOST_BYTES: Final = 5 * 1024 * 1024

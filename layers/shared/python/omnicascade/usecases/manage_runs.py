@@ -29,6 +29,8 @@ from omnicascade.usecases.start_run import begin, enter, slots_in
 from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
 
+__all__ = ("RunDesk", "message_response", "run_response")
+
 _STARTS: Final = ("profile", "profiles", "segment")
 _EXPECTED: Final = 'expected {"profile": "email:ann@example.com"}, {"profiles": ["…"]} or {"segment": "vip"}'
 _LONGEST_WORD: Final = 25

@@ -145,9 +145,7 @@ _CALLS: dict[str, Callable[[StaffDesk, StaffRequest], Answer]] = {
     ),
     "PUT /v1/journeys/{name}": lambda desk, r: Answer(200, desk.workshop.put_journey(r.path["name"], r.body)),
     "POST /v1/journeys/{name}/runs": StaffDesk.start_runs,
-    "GET /v1/journeys/{name}/runs": lambda desk, r: Answer(
-        200, desk.runs.show_runs(r.path["name"], r.query.get("profile"))
-    ),
+    "GET /v1/journeys/{name}/runs": lambda desk, r: Answer(200, desk.runs.show_runs(r.path["name"], r.query)),
     "POST /v1/journeys/{name}/simulate": StaffDesk.simulate,
     "POST /v1/journeys/{name}/plan": StaffDesk.plan,
     "POST /v1/journeys/{name}/pause": StaffDesk.control_journey,
