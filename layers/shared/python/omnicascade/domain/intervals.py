@@ -1,4 +1,7 @@
-"""How sure a sample makes us of everybody."""
+"""How sure a sample makes us of everybody.
+
+Exists apart because previews of segments and plans of journeys tell it alike.
+"""
 
 from math import sqrt
 from typing import Final

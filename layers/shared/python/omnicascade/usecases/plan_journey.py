@@ -11,32 +11,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from omnicascade.domain.conditions.facts import Facts
-from omnicascade.domain.conditions.judging import judge
-from omnicascade.domain.conditions.needs import needs_of
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import NotFoundError, Problem
-from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.intake import read_time
-from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
-from omnicascade.domain.journeys.person import Person
-from omnicascade.domain.journeys.run import Run, make_run_id
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.planning import counting
 from omnicascade.domain.planning.report import Frame, report
 from omnicascade.domain.planning.tally import Tally, to_json
 from omnicascade.domain.planning.versions import UnderWay
-from omnicascade.domain.planning.walk import Trail, walk
+from omnicascade.domain.planning.walk import Trail
 from omnicascade.domain.rehearsal.reading import refusal, unknown_keys
 from omnicascade.domain.segments import Segment
 from omnicascade.domain.templates import Template
-from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.manage_journeys import TemplateShelf
-from omnicascade.usecases.read_person import person_of
+from omnicascade.usecases.plan_members import PAGE, MemberPlanner
 from omnicascade.usecases.rehearse import Quotes, journey_of, written_templates
-from omnicascade.usecases.start_run import anchor_of
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, JourneyStore, RunStore, SegmentStore
 from omnicascade.usecases.write_message import Renderer
 
@@ -45,11 +36,8 @@ KEYS: Final = ("segment", "definition", "templates", "at", "sample", "cursor")
 MOST_SAMPLED: Final = 2_000
 """Customers that one call looks at. A larger segment is told from so many, or page by page (`cursor`)."""
 
-PAGE: Final = 100
 MOST_RUNS: Final = 1_000
 """Live runs that one call looks at."""
-
-_MARK: Final = "0" * 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +75,7 @@ class PlanDesk:
         journey, warnings = self._journey(name, wanted, deployment, written)
         quotes = Quotes(journey, deployment, self.renderer, self.templates, written)
         in_flight = None if wanted.cursor else self._in_flight(journey, written, now, out_of_time)
-        planner = _Planner(self, Trail(journey, deployment, quotes), segment, wanted.at)
+        planner = MemberPlanner(self, Trail(journey, deployment, quotes), segment, wanted.at)
         left = planner.look(wanted.cursor, wanted.sample, out_of_time)
         members = self.segments.count(segment.name)
         frame = Frame(
@@ -168,93 +156,6 @@ class PlanDesk:
             if cursor is None:
                 yield None
                 return
-
-
-class _Planner:
-    """Looks at one member after the other."""
-
-    def __init__(self, desk: PlanDesk, trail: Trail, segment: Segment, at: datetime) -> None:
-        self._desk, self._segment, self._at = desk, segment, at
-        self._nobody, self._everybody = trail, replace(trail, answering=True)
-        deployment = trail.deployment
-        self._needs = engine.needs(trail.journey, deployment) | needs_of(segment.condition, deployment.segments)
-        self.tally = Tally()
-
-    def look(self, cursor: str | None, most: int, out_of_time: Callable[[], bool]) -> str | None:
-        """Look at so many members from a cursor on; the cursor of the rest, or None where there is none."""
-        left = most
-        while left > 0:
-            page = self._desk.segments.members(self._segment.name, cursor, min(PAGE, left))
-            for node, _ in page.members:
-                self._member(node)
-            left -= len(page.members)
-            cursor = page.cursor
-            if cursor is None or out_of_time():
-                break
-        return cursor
-
-    def _member(self, node: NodeId) -> None:
-        deployment = self._nobody.deployment
-        self.tally.count(counting.LOOKED_AT)
-        customer = find_customer(
-            node, self._desk.customers, deployment.identity, consistent=False, definitions=deployment.computed
-        )
-        if customer is None:
-            counting.count_outside(self.tally, node, "the customer was erased")
-            return
-        profile_id = customer.profile.profile_id
-        if profile_id != node and _listed(customer, self._segment.name, profile_id):
-            counting.count_outside(self.tally, node, "listed twice since two customers turned out to be one")
-            return
-        person = person_of(customer, self._needs, self._desk.events, self._at)
-        reason = self._refused(customer, person)
-        if reason:
-            counting.count_outside(self.tally, profile_id, reason)
-        else:
-            self._enter(customer, person)
-
-    def _refused(self, customer: Customer, person: Person) -> str:
-        """Why a member would not enter; empty if they would."""
-        journey, deployment = self._nobody.journey, self._nobody.deployment
-        facts = Facts(person.profile, deployment=deployment, history=person.history, now=self._at)
-        if not judge(self._segment.condition, facts)[0]:
-            return f"is not in the segment {self._segment.name} any more"
-        slots = [slot for slot in customer.slots if slot.journey == journey.name and slot.key is None]
-        verdict = engine.may_reenter(
-            journey,
-            entries=sum(slot.entries for slot in slots),
-            last_started=max((slot.last_started for slot in slots), default=None),
-            live=any(slot.live for slot in slots),
-            now=self._at,
-        )
-        return "" if verdict.ok else verdict.reason
-
-    def _enter(self, customer: Customer, person: Person) -> None:
-        profile_id = customer.profile.profile_id
-        run = self._started(customer, person)
-        if not run.live:
-            self.tally.count(counting.HELD_OUT)
-            return
-        self.tally.count(counting.ENTERS)
-        zone = self._nobody.deployment.default_zone
-        for bound, trail in ((counting.NOBODY, self._nobody), (counting.EVERYBODY, self._everybody)):
-            counting.count_way(self.tally, bound, profile_id, walk(trail, run, person), zone)
-
-    def _started(self, customer: Customer, person: Person) -> Run:
-        journey, profile_id = self._nobody.journey, customer.profile.profile_id
-        return engine.start(
-            journey,
-            run_id=make_run_id(journey.name, profile_id, _MARK),
-            person=person,
-            key=None,
-            event=None,
-            now=self._at,
-            anchor=anchor_of(journey, customer),
-        )
-
-
-def _listed(customer: Customer, segment: str, node: str) -> bool:
-    return any(known.segment == segment and known.node == node and known.member for known in customer.memberships)
 
 
 @dataclass(frozen=True, slots=True)
