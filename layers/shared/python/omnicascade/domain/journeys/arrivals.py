@@ -42,17 +42,19 @@ def arrived(journey: Journey, run: Run, event: Event, now: datetime) -> Run:
 
 
 def heard_before(run: Run, at: WaitFor, history: Iterable[Event], now: datetime) -> Run | None:
-    """The run behind a `wait_for` whose event came after the run did and before it was noted to wait; None: not yet."""
-    for event in sorted(history, key=lambda event: (event.received_at, event.message_id)):
+    """The run behind a `wait_for` whose event came after the run did, and of which it has not heard yet; None: none."""
+    for event in sorted(history, key=_by_arrival):
         moved = _heard(run, at, event, now) if _new(run, event) else run
         if moved is not run:
             return moved
     return None
 
 
-def collected_since(run: Run, at: Digest, event: Event) -> Run:
-    """The run with an event in its digest that came after the run did and before it was noted to collect."""
-    return _collected(run, at, event) if _new(run, event) else run
+def collected_before(run: Run, at: Digest, history: Iterable[Event]) -> Run:
+    """The run with the events in its digest that came after the run did, and of which it has not heard yet."""
+    for event in sorted(history, key=_by_arrival):
+        run = _collected(run, at, event) if _new(run, event) else run
+    return run
 
 
 def _collected(run: Run, at: Digest, event: Event) -> Run:
@@ -100,6 +102,10 @@ def _heard(run: Run, at: WaitFor, event: Event, now: datetime) -> Run:
         return run
     moved = waited(run, at, now, f"{event.name} ({event.message_id})", came=True)
     return replace(moved, heard=(*run.heard, str(event.message_id)))
+
+
+def _by_arrival(event: Event) -> tuple[datetime, str]:
+    return event.received_at, event.message_id
 
 
 def _kept(event: Event) -> Mapping[str, Any]:

@@ -43,7 +43,7 @@ from omnicascade.domain.journeys.program import (
 from omnicascade.domain.journeys.run import LedgerEntry, OpenCascade, Run, Said, run_id_of
 from omnicascade.domain.journeys.scene import SAID_FOR, Scene, profile_of
 from omnicascade.domain.journeys.waits import digest, wait, wait_for, wait_local, wait_until
-from omnicascade.domain.journeys.watching import exited, with_look
+from omnicascade.domain.journeys.watching import exited, met, with_look
 from omnicascade.domain.replacing import replace
 
 ROOM_S: Final = 60
@@ -60,7 +60,7 @@ def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, 
     without an outcome means that the caller crashed between claim and outcome: it counts as possibly sent from its
     claim on, and is never sent again.
 
-    Exits with `when` are judged first, and before every message.
+    Exits with `when` are judged first, and before every message; a `wait_for` whose condition holds is left at once.
 
     Raises:
         ConflictError: the journey is not the version the run is pinned to.
@@ -72,6 +72,8 @@ def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, 
     scene = Scene(journey, person, deployment, now)
     if journey.exits:
         run = exited(scene, run) or run
+    if run.waiting and run.live:
+        run = met(scene, run) or run
     while run.live and run.due is not None and run.due <= now:
         step = _execute(scene, run)
         if step.command:

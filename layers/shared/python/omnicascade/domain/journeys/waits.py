@@ -10,7 +10,7 @@ from typing import Final
 from omnicascade.domain.conditions.comparisons import key_text, moment, show
 from omnicascade.domain.durations import LONGEST, spell
 from omnicascade.domain.event import at_path
-from omnicascade.domain.journeys.arrivals import collected_since, heard_before
+from omnicascade.domain.journeys.arrivals import collected_before, heard_before
 from omnicascade.domain.journeys.clearance import value_at
 from omnicascade.domain.journeys.moves import decided, ended
 from omnicascade.domain.journeys.program import Digest, Wait, WaitFor, WaitLocal, WaitUntil
@@ -81,7 +81,10 @@ def wait_local(scene: Scene, run: Run, at: WaitLocal) -> Run:
 
 
 def wait_for(scene: Scene, run: Run, at: WaitFor) -> Run:
-    """Waiting for an event or a condition; behind it at once where the condition holds; timed out once it is due."""
+    """Waiting for an event or a condition; behind it at once where the condition holds; timed out once it is due.
+
+    An event that was stored in time ends the wait also where the timer came here before the event did.
+    """
     if run.waiting is None:
         length = spell(at.timeout)
         reason = f"waits for {at.event} up to {length}" if at.event else f"waits for its condition up to {length}"
@@ -90,7 +93,7 @@ def wait_for(scene: Scene, run: Run, at: WaitFor) -> Run:
         return found or _resting(scene, run, at.step, scene.now + at.timeout, reason)
     until = run.waiting.until or scene.now
     late = Scene(scene.journey, scene.person, scene.deployment, min(until, scene.now))
-    found = met(late, run)
+    found = met(late, run) or heard_before(run, at, scene.person.history.get(at.event or "", ()), scene.now)
     if found:
         return replace(found, due=scene.now)
     reason = f"{at.event or 'its condition'} did not come within {spell(at.timeout)}"
@@ -101,18 +104,25 @@ def digest(scene: Scene, run: Run, at: Digest) -> Run:
     """Collecting from the first event on, which may be the entry event; behind it with the events once it is due."""
     if run.waiting is None:
         run = replace(run, waiting=Waiting(at.step, _since(run, scene.now), None))
-        events = sorted(scene.person.history.get(at.event, ()), key=lambda event: (event.received_at, event.message_id))
-        run = _with_entry(run, at, scene.now)
-        for event in events:
-            run = collected_since(run, at, event)
+        run = run if _collected(scene, run, at.event) else _with_entry(run, at, scene.now)
+        run = collected_before(run, at, scene.person.history.get(at.event, ()))
         until = (run.waiting and run.waiting.until) or scene.now + LONGEST
         reason = f"collects {at.event} for {spell(at.window)} from the first on"
         return _resting(scene, run, at.step, until, reason)
+    run = collected_before(run, at, scene.person.history.get(at.event, ()))
     waiting = run.waiting
+    if waiting is None or (run.due is not None and run.due > scene.now):
+        return run
     count = len(waiting.events) + waiting.more
     reason = f"{count} {at.event}" + (f", the first {len(waiting.events)} kept" if waiting.more else "")
     run = replace(run, pc=run.pc + 1, due=scene.now, waiting=None, digest=waiting.events)
     return decided(run, scene.now, at.step, "collected", reason)
+
+
+def _collected(scene: Scene, run: Run, event: str) -> bool:
+    """Whether an earlier digest of such events is over: the entry event was in that one."""
+    over = {decision.step for decision in run.decisions if decision.outcome == "collected"}
+    return any(isinstance(at, Digest) and at.event == event and at.step in over for at in scene.journey.program)
 
 
 def _with_entry(run: Run, at: Digest, now: datetime) -> Run:
