@@ -24,8 +24,12 @@ GOALS: Final[Mapping[Function, float]] = {
     Function.PROJECT_PROFILES: 1.3,
     Function.ARCHIVE_EVENTS: 1.3,
     Function.SEND_NEXT_MESSAGE: 1.5,
+    Function.RUN_AUDIENCE: 1.5,
+    Function.RUN_ERRANDS: 1.3,
+    Function.WATCH_RUNS: 1.3,
 }
-"""The functions on an event's road and in a journey; the others are called by people or by a deployment."""
+"""The functions on an event's road and in a journey; the others are called by people or by a deployment. Two write
+messages, and for these the goal leaves room."""
 
 _ITEMS: Final = "BENCH_ITEMS"
 
