@@ -38,7 +38,7 @@ def test_journey_and_profile_are_all_it_takes(shop: Shop) -> None:
     [
         ({}, 'the input needs "journey", the name of a journey'),
         ({"journey": "console"}, 'the input needs "profile", such as "email:ann@example.com"'),
-        ({"journey": "nowhere", "profile": "user_id:x"}, "there is no journey nowhere; known: "),
+        ({"journey": "nowhere", "profile": "user_id:x"}, "there is no journey nowhere (known: "),
         (
             {"journey": "abandoned-cart", "profile": "user_id:nobody-at-all"},
             "there is no customer user_id:nobody-at-all",
