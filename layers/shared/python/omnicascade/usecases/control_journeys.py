@@ -17,9 +17,9 @@ from omnicascade.domain.journeys.run import Run, is_run_id
 from omnicascade.domain.json_text import mapping
 from omnicascade.domain.planning.versions import why_not
 from omnicascade.domain.rehearsal.reading import refusal, unknown_keys
-from omnicascade.usecases.show_runs import run_response
 from omnicascade.usecases.move_every_run import EVERY_RUN, PAGE, RunMover
 from omnicascade.usecases.pause_sign import is_paused
+from omnicascade.usecases.show_runs import run_response
 from omnicascade.usecases.store_ports import Errands, JourneyStore, RunStore
 
 AFTERMATH: Final = timedelta(minutes=2)
