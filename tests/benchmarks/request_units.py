@@ -8,6 +8,7 @@ Sources, read 2026-11-22: DynamoDB developer guide, "DynamoDB read and write ope
 absent items), "DynamoDB item sizes and formats", "Local secondary indexes" (write capacity of an index).
 """
 
+from base64 import b64decode
 from collections.abc import Mapping
 from math import ceil
 from typing import Any, Final
@@ -30,6 +31,8 @@ def _value_bytes(value: Mapping[str, Any]) -> int:
             return len(content.encode())
         case "N":
             return ceil(len(content.strip("-").replace(".", "")) / 2) + 1
+        case "B":
+            return len(b64decode(content)) if isinstance(content, str) else len(content)
         case "BOOL" | "NULL":
             return 1
         case "L":

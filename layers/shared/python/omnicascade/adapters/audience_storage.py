@@ -39,7 +39,7 @@ class S3AudienceStorage:
             if not line.endswith(b"\n"):
                 body += b"\n"
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=bytes(body), ContentType="application/x-ndjson")
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/x-ndjson")
         except (ClientError, BotoCoreError) as error:
             raise UnavailableError(f"{key} was not stored: {error}") from error
         return key

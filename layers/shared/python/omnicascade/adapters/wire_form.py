@@ -11,6 +11,7 @@ Source: boto3 guide, "Extensibility guide" (`before-parameter-build`, `before-ca
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def send_as_built(client: DynamoDBClient) -> None:
     """Let a client send the parameters of every call as JSON just as they are; asking again changes nothing.
 
     The client's `parameter_validation` must be off, and the caller must give parameters as the service takes them: no
-    `bytes`, no `datetime`, and no table by its ARN.
+    `datetime`, and no table by its ARN; `bytes` go as base64, as the protocol wants them.
     """
     events: Any = client.meta.events
     # Last of all: botocore's own handlers still add to the parameters, such as a transaction's token.
@@ -33,11 +34,17 @@ def send_as_built(client: DynamoDBClient) -> None:
 
 
 def _keep_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
-    context[_BODY] = json.dumps(params, separators=(",", ":")).encode()
+    context[_BODY] = json.dumps(params, separators=(",", ":"), default=_base64).encode()
     tables = params.get("RequestItems", ())
     params.clear()  # nothing is left to walk through
     if tables:  # which tables a batch of reads names may decide where it is sent
         params["RequestItems"] = {table: {} for table in tables}
+
+
+def _base64(value: object) -> str:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    raise TypeError(f"a request cannot carry a {type(value).__name__}")
 
 
 def _put_body(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
