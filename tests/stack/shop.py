@@ -85,5 +85,12 @@ class Shop:
 @contextmanager
 def opened(faults: Faults | None = None) -> Generator[Shop]:
     """A shop on a fresh stack."""
-    with Stack.start(template_path(), start=NOON, faults=faults) as stack:
+    with opened_at(NOON, faults) as shop:
+        yield shop
+
+
+@contextmanager
+def opened_at(start: datetime, faults: Faults | None = None) -> Generator[Shop]:
+    """A shop on a fresh stack whose time begins then."""
+    with Stack.start(template_path(), start=start, faults=faults) as stack:
         yield Shop(stack)
