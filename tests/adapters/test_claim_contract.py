@@ -124,12 +124,28 @@ def test_what_was_taken_is_given_back(stores: Stores) -> None:
     first = Claim(contact(1), log_of(stores), NOON, budget("0.6"))
     stored = stores.runs.claim(stored, stored.run, first)
     stored = stores.runs.claim(stored, stored.run, Claim(contact(2), log_of(stores), NOON))
-    stores.runs.take_back(first)
+    stored = stores.runs.save(stored, stored.run, token="", give_back=first)
     assert (log_of(stores).contacts, log_of(stores).revision, spent(stores)) == ((contact(2),), 3, 0)
-    stores.runs.take_back(Claim(contact(1), first.log))
-    stores.runs.take_back(Claim())
+    stored = stores.runs.save(stored, stored.run, token="", give_back=Claim(contact(1), first.log))
+    stored = stores.runs.save(stored, stored.run, token="", give_back=Claim())
     assert log_of(stores).revision == 3
     assert stores.runs.claim(stored, stored.run, Claim(reservation=budget("1")))
+
+
+def test_what_was_taken_goes_back_with_the_run_or_not_at_all(stores: Stores) -> None:
+    """A write that comes too late gives nothing back; one that ends the run does, whoever has the slot by now."""
+    stored = started(stores)
+    taken = Claim(contact(1), log_of(stores), NOON, budget("0.6"))
+    claimed_run = stores.runs.claim(stored, stored.run, taken)
+    with pytest.raises(StaleWriteError):
+        stores.runs.save(stored, ended(stored.run), token="", give_back=taken)
+    with pytest.raises(StaleWriteError):
+        stores.runs.save(stored, stored.run, token="", give_back=taken)
+    assert (log_of(stores).contacts, spent(stores)) == ((contact(1),), Decimal("0.6"))
+    over = stores.runs.save(claimed_run, ended(stored.run), token="", give_back=taken)
+    assert stores.runs.load(stored.run.run_id) == over
+    assert (log_of(stores).contacts, spent(stores)) == ((), 0)
+    assert [slot.live for slot in slots(stores)] == [False]
 
 
 def test_a_log_keeps_what_caps_look_at(stores: Stores) -> None:

@@ -52,9 +52,18 @@ class MemoryRunStore:
         node = self._homes.get(run_id)
         return self._customers.at(node).runs.get(run_id) if node else None
 
-    def save(self, before: StoredRun, run: Run, *, token: str, entered: str | None = None) -> StoredRun:
+    def save(
+        self,
+        before: StoredRun,
+        run: Run,
+        *,
+        token: str,
+        entered: str | None = None,
+        give_back: Claim | None = None,
+    ) -> StoredRun:
         """See `RunStore.save`."""
         self._require(before)
+        self._give_back(give_back or Claim())
         if before.run.live and not run.live:
             self._free(run)
         return self._keep(StoredRun(run, before.revision + 1, token, before.entered if entered is None else entered))
@@ -98,24 +107,14 @@ class MemoryRunStore:
     def _spent(self, reservation: Reservation) -> Price:
         return self._budgets.get(_place(reservation), Price(Decimal(0), reservation.price.currency))
 
-    def take_back(self, claim: Claim) -> None:
-        """See `RunStore.take_back`."""
+    def _give_back(self, claim: Claim) -> None:
         if claim.contact and claim.log:
-            self.remove_contact(claim.log.node, claim.contact.message_id)
+            at = self._customers.at(claim.log.node)
+            at.contacts = (at.contacts and without_contact(at.contacts, claim.contact.message_id)) or at.contacts
         if claim.reservation:
-            self.give_back(claim.reservation)
-
-    def remove_contact(self, node: NodeId, message_id: str) -> None:
-        """One of the writes of `take_back`; apart, so that a test can let a process die between them."""
-        held = self._customers.at(node).contacts
-        left = without_contact(held, message_id) if held else None
-        if left:
-            self._customers.at(node).contacts = left
-
-    def give_back(self, reservation: Reservation) -> None:
-        """The other one."""
-        spent = self._spent(reservation)
-        self._budgets[_place(reservation)] = replace(spent, amount=spent.amount - reservation.price.amount)
+            spent = self._spent(claim.reservation)
+            left = replace(spent, amount=spent.amount - claim.reservation.price.amount)
+            self._budgets[_place(claim.reservation)] = left
 
     def spent(self, journey: str, channel: str, month: str) -> Price | None:
         """See `RunStore.spent`."""

@@ -36,7 +36,10 @@ from omnicascade.domain.journeys.run import Run, home_of
 from omnicascade.usecases.store_ports import Claim, LivePage, Reservation, SentMessage, Slot, StoredRun
 
 ATTEMPTS: Final = 8
-"""How often a contact is taken out of a log that others write at the same time."""
+"""How often a contact is taken out of a log that others write at the same time, and a run is saved with it."""
+
+_RUN, _FREED = 0, 2
+"""Places in the transactions of `save`: the run as it was read, and the slot of one that ends."""
 
 _NEW: Final = "attribute_not_exists(pk)"
 _UNCHANGED: Final = "rev = :rev"
@@ -74,40 +77,54 @@ class DynamoRunStore:
                 return run_from(item)
         return None
 
-    def save(self, before: StoredRun, run: Run, *, token: str, entered: str | None = None) -> StoredRun:
-        """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 4 for slot and move when the run ends."""
+    def save(
+        self,
+        before: StoredRun,
+        run: Run,
+        *,
+        token: str,
+        entered: str | None = None,
+        give_back: Claim | None = None,
+    ) -> StoredRun:
+        """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 4 for slot and move when the run ends; what is
+        given back costs 1 read unit more and twice the writes."""
         after = _next(before, run, token, entered)
-        try:
-            if before.run.live and not run.live:
-                self._end(before, after)
-            else:
-                self._table.put(run_item(after), _UNCHANGED, _as_of(before))
-        except ConditionFailedError as error:
-            raise StaleWriteError(f"run {run.run_id} changed since it was read") from error
-        return after
+        ends, frees = before.run.live and not run.live, True
+        for _ in range(ATTEMPTS):
+            actions = [*(_ending(before, after, frees=frees) if ends else [_replacing(before, after)])]
+            actions += self._returning(give_back or Claim())
+            try:
+                self._carry_out(actions)
+            except WriteConflictError as error:
+                raise StaleWriteError(str(error)) from error
+            except ConditionFailedError as error:
+                if not error.failed or _RUN in error.failed:
+                    raise StaleWriteError(f"run {run.run_id} changed since it was read") from error
+                # An erasure took the slot, or it is another run's by now; or the log is another one by now.
+                frees = frees and _FREED not in error.failed
+                continue
+            return after
+        raise StaleWriteError(f"what run {run.run_id} gives back keeps changing")
 
-    def _end(self, before: StoredRun, after: StoredRun) -> None:
-        run = after.run
-        moved = [
-            delete_action(*keys.run_key(run.run_id, live=True), _UNCHANGED, _as_of(before)),
-            put_action(run_item(after)),
-        ]
-        slot = keys.slot_key(run.journey, run.key)
-        freed = update_action(
-            home_of(run.run_id),
-            slot,
-            "SET live = :no",
-            "run = :run",
-            {":no": {"BOOL": False}, ":run": text(run.run_id)},
-        )
-        try:
-            self._table.transact([*moved, freed])
-        except WriteConflictError as error:
-            raise StaleWriteError(str(error)) from error
-        except ConditionFailedError as error:
-            if error.failed != {2}:
-                raise
-            self._table.transact(moved)  # an erasure took the slot, or it is another run's by now
+    def _carry_out(self, actions: Sequence[Item]) -> None:
+        if len(actions) > 1:
+            self._table.transact(actions)
+            return
+        (put,) = (action["Put"] for action in actions)
+        self._table.put(put["Item"], put["ConditionExpression"], put["ExpressionAttributeValues"])
+
+    def _returning(self, claim: Claim) -> list[Item]:
+        """What gives a claim's contact and price back; nothing for a contact that is not in the log any more."""
+        actions: list[Item] = []
+        if claim.reservation:
+            back = {":back": _money(-claim.reservation.price.amount)}
+            actions.append(update_action(*_budget_key(claim.reservation), "ADD spent :back", values=back))
+        if claim.contact and claim.log:
+            item = self._table.get(claim.log.node, keys.CONTACTS)
+            left = without_contact(contacts_from(item), claim.contact.message_id) if item else None
+            if item and left:
+                actions.append(put_action(contacts_item(left), _UNCHANGED, {":rev": item["rev"]}))
+        return actions
 
     def claim(
         self, before: StoredRun, run: Run, claim: Claim, *, token: str = "", entered: str | None = None
@@ -128,28 +145,6 @@ class DynamoRunStore:
         except WriteConflictError as error:
             raise StaleWriteError(str(error)) from error
         return after
-
-    def take_back(self, claim: Claim) -> None:
-        """See `RunStore.take_back`. Cost: 1 read unit and 1 write unit per KB of the log, 1 write unit of a budget."""
-        if claim.contact and claim.log:
-            self._remove_contact(claim.log.node, claim.contact.message_id)
-        if claim.reservation:
-            pk, sk = _budget_key(claim.reservation)
-            back = {":back": _money(-claim.reservation.price.amount)}
-            self._table.update(pk, sk, "ADD spent :back", values=back)
-
-    def _remove_contact(self, node: NodeId, message_id: str) -> None:
-        for _ in range(ATTEMPTS):
-            item = self._table.get(node, keys.CONTACTS)
-            left = without_contact(contacts_from(item), message_id) if item else None
-            if item is None or left is None:
-                return
-            try:
-                self._table.put(contacts_item(left), _UNCHANGED, {":rev": item["rev"]})
-            except ConditionFailedError:
-                continue
-            return
-        raise StaleWriteError(f"the contacts of {node} keep changing")
 
     def spent(self, journey: str, channel: str, month: str) -> Price | None:
         """See `RunStore.spent`. Cost: 1 read unit."""
@@ -220,6 +215,24 @@ class DynamoRunStore:
 
 def _next(before: StoredRun, run: Run, token: str, entered: str | None) -> StoredRun:
     return StoredRun(run, before.revision + 1, token, before.entered if entered is None else entered)
+
+
+def _replacing(before: StoredRun, after: StoredRun) -> Item:
+    return put_action(run_item(after), _UNCHANGED, _as_of(before))
+
+
+def _ending(before: StoredRun, after: StoredRun, *, frees: bool) -> list[Item]:
+    """The run's move out of the live ones, and its slot's release at place `_FREED`."""
+    run = after.run
+    moved = [
+        delete_action(*keys.run_key(run.run_id, live=True), _UNCHANGED, _as_of(before)),
+        put_action(run_item(after)),
+    ]
+    if not frees:
+        return moved
+    values: Item = {":no": {"BOOL": False}, ":run": text(run.run_id)}
+    slot = keys.slot_key(run.journey, run.key)
+    return [*moved, update_action(home_of(run.run_id), slot, "SET live = :no", "run = :run", values)]
 
 
 def _as_read(slot: Slot) -> Item:

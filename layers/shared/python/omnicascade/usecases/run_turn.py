@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 if TYPE_CHECKING:
     from omnicascade.usecases.store_ports import RunStore, StoredRun
 
 TIMER_TOLERANCE: Final = timedelta(seconds=2)
 """A state's clock starts a moment before the function's: a timer that fires so much early is on time."""
+
+
+class Kept(TypedDict):
+    """What a write of a run says of whoever waits for it: see `StoredRun`."""
+
+    token: str
+    entered: str
 
 
 class ErasedError(Exception):
@@ -41,7 +48,7 @@ class Turn:
         """Whether a later state has the run in hand: its token stays, and it hears of what changes."""
         return bool(self.entered) and stored.entered > self.entered
 
-    def kept(self, stored: StoredRun, token: str = "") -> dict[str, str]:
+    def kept(self, stored: StoredRun, token: str = "") -> Kept:
         """Token and state to be written with a run: while it is being moved nobody waits for it.
 
         Whoever has no token is an audience, which must not clear that of an execution that took the run over.

@@ -76,24 +76,20 @@ class MessageSender:
             )
         except OmnicascadeError as error:
             if error.retryable:
-                self._give_back(send, claimed, unclaimed, journey, str(error), turn)
-                self.runs.take_back(claim)
+                self._give_back(send, claim, claimed, unclaimed, journey, str(error), turn)
             raise
         if delivery.provider_id:
             self.runs.note_message(_sent(send, claimed.run, delivery, turn.now))
-        after = self._recorded(send, claimed, journey, delivery, turn)
-        if delivery.outcome in {"failed", "withdrawn"}:
-            self.runs.take_back(claim)
-        return after
+        return self._recorded(send, claim, claimed, journey, delivery, turn)
 
     def _give_back(
-        self, send: Send, claimed: StoredRun, unclaimed: Run, journey: Journey, reason: str, turn: Turn
+        self, send: Send, claim: Claim, claimed: StoredRun, unclaimed: Run, journey: Journey, reason: str, turn: Turn
     ) -> None:
         """Undo a claim that surely sent nothing; what an event made of the run meanwhile stays."""
         before, run = claimed, unclaimed
         for _ in range(ATTEMPTS):
             try:
-                self.runs.save(before, run, **turn.kept(before))
+                self.runs.save(before, run, **turn.kept(before), give_back=_freed(send, claim, before.run, run))
             except StaleWriteError:
                 before = reloaded(self.runs, claimed.run.run_id)
                 entry = before.run.entry_of(send.message_id)
@@ -109,7 +105,9 @@ class MessageSender:
             return
         raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
 
-    def _recorded(self, send: Send, claimed: StoredRun, journey: Journey, delivery: Delivery, turn: Turn) -> StoredRun:
+    def _recorded(
+        self, send: Send, claim: Claim, claimed: StoredRun, journey: Journey, delivery: Delivery, turn: Turn
+    ) -> StoredRun:
         for _ in range(ATTEMPTS):
             run = engine.record_outcome(
                 journey,
@@ -124,10 +122,18 @@ class MessageSender:
             if delivery.ended_by:
                 run = engine.apply(journey, run, delivery.ended_by, turn.now) or run
             try:
-                return self.runs.save(claimed, run, **turn.kept(claimed))
+                freed = _freed(send, claim, claimed.run, run)
+                return self.runs.save(claimed, run, **turn.kept(claimed), give_back=freed)
             except StaleWriteError:
                 claimed = reloaded(self.runs, claimed.run.run_id)
         raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")
+
+
+def _freed(send: Send, claim: Claim, before: Run, after: Run) -> Claim | None:
+    """What a write gives back to caps and budget: the claim, if it is this write that says nothing was sent."""
+    was, now = before.entry_of(send.message_id), after.entry_of(send.message_id)
+    unsent = now is None or now.outcome in {"failed", "withdrawn"}
+    return claim if unsent and was is not None and was.outcome in {"claimed", "unknown"} else None
 
 
 def _without_claim(send: Send, run: Run, claimed: Run, unclaimed: Run) -> Run:

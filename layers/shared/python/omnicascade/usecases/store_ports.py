@@ -304,10 +304,19 @@ class RunStore(Protocol):
         """Read a run (consistent)."""
         ...
 
-    def save(self, before: StoredRun, run: Run, *, token: str, entered: str | None = None) -> StoredRun:
+    def save(
+        self,
+        before: StoredRun,
+        run: Run,
+        *,
+        token: str,
+        entered: str | None = None,
+        give_back: Claim | None = None,
+    ) -> StoredRun:
         """Replace a run if nobody else did since `before`; a run that ends frees its slot in the same write.
 
-        `entered` left out stays as it was.
+        `entered` left out stays as it was. `give_back` is what a message took of caps and budget that surely was not
+        sent, as this write says: it goes back in the same write, so that it goes back exactly once.
 
         Raises:
             StaleWriteError: another writer was first; load it again.
@@ -323,11 +332,6 @@ class RunStore(Protocol):
             StaleWriteError: another writer changed the run or the log first; load both again.
             BudgetSpentError: the budget has less left than the message costs; nothing changed.
         """
-        ...
-
-    def take_back(self, claim: Claim) -> None:
-        """Give back what a claim took of caps and budget, for a message that surely was not sent. May be repeated
-        for the contact; the reservation is given back every time."""
         ...
 
     def spent(self, journey: str, channel: str, month: str) -> Price | None:
