@@ -241,6 +241,20 @@ def test_messages_that_cannot_be_written_are_found_before_launch() -> None:
     assert [one["text"] for one in told["texts"]] == ["Dear Ann"]
 
 
+def test_runs_that_would_fail_are_found_before_launch() -> None:
+    """A wait until a trait that one customer lacks ends their run; the other's goes on."""
+    world = World()
+    world.put_journey("basket", {"wait": {"until": "renewal"}}, {"push": {"template": "cart"}})
+    join(world, 1, renewal="2026-04-01")
+    join(world, 2)
+    put(world, "paid", PAID)
+    told = planned(world)["nobody_answers"]
+    assert told["ends"] == {"completed": 1, "failed": 1}
+    (failed,) = told["failed"]
+    assert (failed["channel"], failed["count"]) == (None, 1)
+    assert "renewal" in failed["reason"]
+
+
 def test_the_second_bound_is_that_everybody_answers() -> None:
     """Only the first message of the cascade then goes out; a step behind it follows all the same."""
     world = World()

@@ -56,7 +56,9 @@ def what_is_wrong(told: Mapping[str, Any]) -> list[str]:
         for one in told["budgets"]
         if not one["sufficient"]
     ]
-    wrong += [f"{one['count']} messages cannot be written: {one['reason']}" for one in told["nobody_answers"]["failed"]]
+    for one in told["nobody_answers"]["failed"]:
+        what = "messages cannot be written" if one["channel"] else "runs would fail"
+        wrong.append(f"{one['count']} {what}: {one['reason']}")
     for version in told.get("in_flight", {}).get("versions", []):
         wrong += [
             f"{stuck['runs']} live runs of version {version['version']} could not follow: {stuck['reason']}"

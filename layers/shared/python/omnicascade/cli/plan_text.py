@@ -69,10 +69,13 @@ def _bound(title: str, bound: Mapping[str, Any], *, short: bool = False) -> Iter
     if short:
         return
     yield _row("customers without any message", _estimate(bound["without_message"]))
-    for name, lines in (("passed over", bound["passed_over"]), ("cannot be written", bound["failed"])):
+    for name, alone, lines in (
+        ("passed over", "steps left out", bound["passed_over"]),
+        ("cannot be written", "runs that fail", bound["failed"]),
+    ):
         for line in lines:
-            lead = f"{line['channel']} " if line["channel"] else ""
-            yield _row(f"{lead}{name}: {line['reason']}", line["count"])
+            what = f"{line['channel']} {name}" if line["channel"] else alone
+            yield _row(f"{what}: {line['reason']}", line["count"])
     if bound["held_for_quiet_hours"]:
         yield _row("held for quiet hours", bound["held_for_quiet_hours"])
     if bound["first_message"]:

@@ -159,6 +159,7 @@ def _bound(tally: Tally, bound: str, scale: Scale) -> dict[str, Any]:
         "without_message": scale.customers(tally.number(bound, names.SILENT)),
         "passed_over": _reasons(tally, scale, bound, names.PASSED_OVER),
         "failed": _reasons(tally, scale, bound, names.FAILED),
+        "ends": {outcome: scale.all(number) for (outcome,), number in tally.under(bound, names.ENDS).items()},
         "held_for_quiet_hours": scale.all(sum(tally.under(bound, names.HELD).values())),
         "first_message": first and _time(first),
         "last_message": last and _time(last),
