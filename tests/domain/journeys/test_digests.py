@@ -195,3 +195,13 @@ def test_an_exit_while_collecting_ends_the_run_and_nothing_is_sent() -> None:
     assert world.happens("Left")
     assert hear(world, comment("b", 1.2)) == [False]
     assert (world.until(hours(9)).sent, world.run.outcome, world.run.waiting) == ([], "exited", None)
+
+
+def test_what_arrives_in_the_same_millisecond_as_the_run_is_collected() -> None:
+    """Arrivals are stored to the millisecond and a run comes in between two of them: none of them is too early."""
+    world = World(journey({"digest": {"event": "Comment Added", "window": "1h"}}, PUSH))
+    world.now += timedelta(microseconds=800)
+    world.enter()
+    assert hear(world, comment("a")) == [True]
+    world.until(hours(2))
+    assert told(world) == ["a"]

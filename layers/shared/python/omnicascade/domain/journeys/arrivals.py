@@ -92,8 +92,11 @@ def _counted(waiting: Waiting, event: Event) -> Waiting:
 def _new(run: Run, event: Event) -> bool:
     """Whether an event came after the run came to its wait: not what started the run, nor what ended a wait before."""
     entry = run.entry["message_id"] if run.entry else None
-    waiting = run.waiting
-    return waiting is not None and event.received_at >= waiting.since and event.message_id not in {entry, *run.heard}
+    if run.waiting is None or event.message_id in {entry, *run.heard}:
+        return False
+    # Arrivals are stored to the millisecond, so one within the wait's first millisecond may seem to be before it.
+    since = run.waiting.since
+    return event.received_at >= since.replace(microsecond=since.microsecond // 1_000 * 1_000)
 
 
 def _heard(run: Run, at: WaitFor, event: Event, now: datetime) -> Run:
