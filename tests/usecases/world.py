@@ -285,6 +285,10 @@ class World:
 
     def send(self, task: Task) -> None:
         """The sender's task, at this moment."""
+        self.clerk().send_next_message(task, self.now)
+
+    def clerk(self) -> RunClerk:
+        """Who moves runs, under the definitions of now."""
         port = self._port
         post = PostOffice(
             events=port(self.events, "events"),
@@ -299,7 +303,7 @@ class World:
             webhooks=port(self.webhooks, "webhooks"),
             notice=_unheard,
         )
-        clerk = RunClerk(
+        return RunClerk(
             port(self.customers, "customers"),
             port(self.runs, "runs"),
             port(self.journeys, "journeys"),
@@ -308,7 +312,6 @@ class World:
             self.journeys.deployment(),
             PauseSign(port(self.journeys, "journeys"), self.journeys.listing()),
         )
-        clerk.send_next_message(task, self.now)
 
     # What there is to see
 
