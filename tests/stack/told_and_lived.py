@@ -13,16 +13,12 @@ from tests.stack.shop import Shop
 JOURNEY: Final = "story"
 ACTS: Final = {"complaint": "complain"}
 """What a rehearsal calls otherwise than `/local/messages/{id}/…`; all else has one name."""
-CAPS: Final = ({"messages": 5, "per": "24h"}, {"messages": 2, "per": "7d", "channel": "sms"})
-"""Those that the local stage deploys; a rehearsal has only what it is given."""
-
 type Told = list[tuple[str, str, str, str, str | None]]
 
 
 def told(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> Told:
     """The messages that `simulate` foresees: when, over which channel, by which step, in which words, for which key."""
-    config = {"caps": list(CAPS), **rehearsal.get("config", {})}
-    body = {**rehearsal, "start": shop.stack.now().isoformat(), "config": config}
+    body = {**rehearsal, "start": shop.stack.now().isoformat()}
     status, answer = shop.call("POST", f"/v1/journeys/{name}/simulate", body)
     assert status == 200, answer
     return sorted((_second(m["at"]), m["channel"], m["step"], m["template"], m["key"]) for m in answer["messages"])
