@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.planted_bugs import PLANTED, PlantedBug
+from tests.mutation.planted_journey_bugs import PLANTED_IN_JOURNEYS
 
+EVERY_ONE = (*PLANTED, *PLANTED_IN_JOURNEYS)
 ROOT = Path(__file__).parents[2]
 COPIED = ("layers", "tests", "infra", "functions", "pyproject.toml")
 PRODUCT = Path("layers") / "shared" / "python"
@@ -77,19 +79,20 @@ def check_all(place: Path, bugs: Sequence[PlantedBug]) -> None:
 
 def test_a_handful_of_planted_bugs_is_seen(copy: Path) -> None:
     """Those that the fastest tests must see."""
-    check_all(copy, [bug for bug in PLANTED if bug.quick])
+    check_all(copy, [bug for bug in EVERY_ONE if bug.quick])
 
 
 @pytest.mark.soak
 def test_every_planted_bug_is_seen(copy: Path) -> None:
     """All of them."""
-    check_all(copy, PLANTED)
+    check_all(copy, EVERY_ONE)
 
 
 def test_every_planted_bug_still_has_its_place() -> None:
     """A bug whose place was rewritten is planted anew, not forgotten."""
     lost = [
-        bug.name for bug in PLANTED if (ROOT / PRODUCT / "omnicascade" / bug.module).read_text().count(bug.old) != 1
+        bug.name for bug in EVERY_ONE if (ROOT / PRODUCT / "omnicascade" / bug.module).read_text().count(bug.old) != 1
     ]
     assert not lost
     assert len(PLANTED) >= 20
+    assert len(PLANTED_IN_JOURNEYS) >= 12
