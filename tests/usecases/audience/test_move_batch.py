@@ -33,7 +33,7 @@ class Campaign:
         self.world.put_journey("basket")
         for name in people:
             self.identify(name, vip=True)
-        self.places = [Place(self.profile(name)) for name in people]
+        self.places: list[Place] = [Place(self.profile(name)) for name in people]
         self.totals = Totals()
 
     def identify(self, name: str, **traits: Any) -> None:
