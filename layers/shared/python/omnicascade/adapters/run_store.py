@@ -139,7 +139,7 @@ class DynamoRunStore:
         try:
             self._table.transact(actions)
         except ConditionFailedError as error:
-            if claim.reservation and error.failed == {budget}:
+            if claim.reservation and error.failed == frozenset({budget}):
                 raise _spent(claim.reservation) from error
             raise StaleWriteError(f"run {run.run_id} or its customer's log changed since it was read") from error
         except WriteConflictError as error:
