@@ -315,6 +315,7 @@ MISTAKES: list[tuple[str, str, str, int, str]] = [
     ("PUT", "/v1/journeys/Bad%20Name", "steps: [{push: {template: welcome}}]", 422, "a-z"),
     ("PUT", "/v1/segments/m", "when: {segment: m}", 422, "asks for itself"),
     ("PUT", "/v1/segments/m", "when: {trait: a, iss: 1}", 422, "did you mean 'is'"),
+    ("PUT", "/v1/segments/m", '{"when": {"trait": "a", "is": "\\ud800"}}', 422, "half of a character"),
     ("PUT", "/v1/segments/m", "if: {trait: a, is: 1}", 422, "'if'"),
     ("GET", "/v1/segments/nope", "", 404, "no segment nope"),
     ("POST", "/v1/segments/m/preview", '{"when": {"trait": "a", "is": 1}, "sample": 0}', 422, "from 1 to"),

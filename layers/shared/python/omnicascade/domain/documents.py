@@ -32,7 +32,7 @@ def read_document(source: str | Mapping[str, Any]) -> dict[str, Any]:
             _refuse("too_large", f"a document may have {LARGEST_BYTES} bytes")
         source = _parse(source)
     if not isinstance(source, Mapping):
-        _refuse("not_a_mapping", "expected a mapping that begins with `name: …`")
+        _refuse("not_a_mapping", "expected a mapping, one or more lines such as `name: …`, or a JSON object")
     return cast("dict[str, Any]", _plain(source, "", 0))
 
 
@@ -74,7 +74,9 @@ def _plain(value: object, path: str, depth: int) -> Any:
         return [_plain(item, f"{path}.{n}".lstrip("."), depth + 1) for n, item in enumerate(listed)]
     if isinstance(value, float) and not math.isfinite(value):
         _refuse("not_a_number", f"{value} is no number", path)
-    if value is None or isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return _text(value, path)
+    if value is None or isinstance(value, int | float):
         return value
     return _refuse("type", f"{type(value).__name__} is not a type of JSON", path)
 
@@ -82,7 +84,14 @@ def _plain(value: object, path: str, depth: int) -> Any:
 def _name(key: object, path: str) -> str:
     if not isinstance(key, str):
         _refuse("key", f"the key {key!r} must be text", path)
-    return key
+    return _text(key, path)
+
+
+def _text(text: str, path: str) -> str:
+    """A text that can be stored: JSON may escape half of a character, which UTF-8 has no bytes for."""
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        _refuse("not_text", f"{text!a} has half of a character: write the character itself", path)
+    return text
 
 
 def _refuse(code: str, message: str, path: str = "") -> Never:
