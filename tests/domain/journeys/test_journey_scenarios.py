@@ -86,26 +86,27 @@ def arm_of(name: str, named: dict[str, Any]) -> list[dict[str, Any]]:
 
 def step_of(step: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
     """One step in the format."""
-    extra: dict[str, Any] = {"id": step["id"]}
+    written: dict[str, Any]
     match step["type"]:
         case "message":
             condition = {"if": CONDITIONS[step["if"]]} if "if" in step else {}
-            return {**extra, **condition, step["channel"]: {"template": "t"}}
+            written = {**condition, step["channel"]: {"template": "t"}}
         case "delay":
-            return {**extra, "wait": f"{step['seconds']}s"}
+            written = {"wait": f"{step['seconds']}s"}
         case "delayUntil":
             until = f"event.properties.{step['property']}"
-            return {**extra, "wait": {"until": until, "offset": f"-{-step['offset']}s"}}
+            written = {"wait": {"until": until, "offset": f"-{-step['offset']}s"}}
         case "delayUntilLocal":
-            return {**extra, "wait": {"until": f"{step['hour']:02}:{step['minute']:02}", "zone": "recipient"}}
+            written = {"wait": {"until": f"{step['hour']:02}:{step['minute']:02}", "zone": "recipient"}}
         case "waitFor":
             arms = {"then": arm_of(step["onMatch"], named), "otherwise": arm_of(step["onTimeout"], named)}
-            return {**extra, "wait_for": {**awaited(step), "timeout": f"{step['timeout']}s"}, **arms}
+            written = {"wait_for": {**awaited(step), "timeout": f"{step['timeout']}s"}, **arms}
         case "split":
             branch = [{"if": CONDITIONS[step["if"]], "then": arm_of(step["yes"], named)}]
-            return {**extra, "branch": branch, "otherwise": arm_of(step["no"], named)}
+            written = {"branch": branch, "otherwise": arm_of(step["no"], named)}
         case _:
-            return {**extra, "cascade": {"channels": [channel_of(part) for part in step["channels"]]}}
+            written = {"cascade": {"channels": [channel_of(part) for part in step["channels"]]}}
+    return {"id": step["id"], **written}
 
 
 def awaited(step: dict[str, Any]) -> dict[str, Any]:

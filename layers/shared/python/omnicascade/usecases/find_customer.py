@@ -11,9 +11,9 @@ from omnicascade.domain.computed_traits import ComputedTraits
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import INCLUDE, SAME_CALL, Edge
 from omnicascade.domain.identity_rules import ANONYMOUS, USER, IdentityRules
+from omnicascade.domain.joining import join
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.profile import KnownIdentifier, Profile
-from omnicascade.domain.joining import join
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.resolution import Component, Resolution
 from omnicascade.usecases.store_ports import ContactLog, Head, HeadReader, Membership, Slot, StoredRun
