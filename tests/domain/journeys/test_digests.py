@@ -62,6 +62,20 @@ def test_the_entry_event_is_the_first_if_it_is_one() -> None:
     assert (told(world), world.channels()) == (["first", "second"], ["push"])
 
 
+def test_an_event_is_in_one_digest_only_also_at_the_seam_of_two() -> None:
+    """Collected in the millisecond in which the window closes, it does not open the next one."""
+    step = {"digest": {"event": "Comment Added", "window": "1h"}}
+    world = World(journey(step, step, PUSH, entry={"event": "Comment Added"}))
+    world.now = START + timedelta(microseconds=700)
+    world.enter(comment("first"))
+    last = comment("last", 1)
+    world.until(hours(1))
+    assert world.hears(last)
+    world.until(hours(3))
+    assert (told(world), world.run.waiting and world.run.waiting.events) == (["first", "last"], ())
+    assert not world.hears(last)
+
+
 def test_an_entry_event_of_another_name_is_not_collected() -> None:
     """Nothing is waited for but the digest's own event."""
     flow = journey({"digest": {"event": "Comment Added", "window": "1h"}}, PUSH, entry={"event": "Post Added"})

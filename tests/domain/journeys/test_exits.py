@@ -42,6 +42,14 @@ def test_a_change_that_nobody_told_of_is_seen_before_the_very_send() -> None:
     assert (len(world.said), world.sent, world.run.outcome) == (1, [], "exited")
 
 
+@pytest.mark.parametrize("behind", [{"email": {"template": "cart"}}, {"webhook": {"url": "https://h.example.com/x"}}])
+def test_what_the_run_itself_does_may_end_it_within_one_move(behind: dict[str, Any]) -> None:
+    """The push is skipped, and who cannot be pushed is out: nothing further leaves the run in that very call."""
+    flow = journey({"id": "first", **PUSH}, behind, exit=[{"when": {"step": "first", "is": "skipped"}}])
+    world = World(flow, customer("email")).enter()
+    assert (world.sent, world.calls, world.run.outcome) == ([], [], "exited")
+
+
 def test_an_exit_comes_before_a_webhook_too() -> None:
     """Nothing leaves the run once its condition holds."""
     flow = journey(

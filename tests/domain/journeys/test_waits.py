@@ -172,6 +172,12 @@ def test_only_these_weekdays_count(days: list[str], clock: str | None, now: str,
     assert due_at(local(clock, "UTC", days), now) == utc(due)
 
 
+def test_an_hour_that_is_skipped_into_the_next_day_still_comes() -> None:
+    """In Nuuk 23:00 is followed by midnight: half past eleven of Saturday is then half past midnight on Sunday."""
+    assert due_at(local("23:30", "America/Nuuk"), "2026-03-29T01:10:00Z") == utc("2026-03-29T01:30")
+    assert due_at(local("23:30", "America/Nuuk"), "2026-03-29T01:30:01Z") == utc("2026-03-30T00:30")
+
+
 def test_a_weekday_is_the_customers_and_not_utcs() -> None:
     """Saturday begins in Auckland on Friday at noon UTC."""
     who = customer("email", traits={"timezone": "Pacific/Auckland"})

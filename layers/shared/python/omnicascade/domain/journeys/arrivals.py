@@ -90,9 +90,10 @@ def _counted(waiting: Waiting, event: Event) -> Waiting:
 
 
 def _new(run: Run, event: Event) -> bool:
-    """Whether an event came after the run came to its wait: not what started the run, nor what ended a wait before."""
+    """Whether an event came after the run came to its wait: not what started the run, ended a wait or was collected."""
     entry = run.entry["message_id"] if run.entry else None
-    if run.waiting is None or event.message_id in {entry, *run.heard}:
+    collected = (kept["message_id"] for kept in run.digest)
+    if run.waiting is None or event.message_id in {entry, *run.heard, *collected}:
         return False
     # Arrivals are stored to the millisecond, so one within the wait's first millisecond may seem to be before it.
     since = run.waiting.since

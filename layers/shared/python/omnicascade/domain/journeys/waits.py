@@ -27,7 +27,8 @@ _LATE: Final = timedelta(minutes=1)
 cost a day."""
 
 _DAYS_AHEAD: Final = 9
-"""Days to look at for the next such weekday: a week, today, and the day before for zones ahead of UTC."""
+"""Days to look at for the next such weekday: a week, today, and the day before, whose late hours a clock change may
+skip into today."""
 
 
 def wait(scene: Scene, run: Run, at: Wait) -> Run:
