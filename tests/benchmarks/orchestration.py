@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSResponse
 from infra.local.faults import NoFaults
 from infra.local.stack import Stack
 from omnicascade.domain import aws_prices
+from tests.benchmarks import audience_cost
 from tests.benchmarks.figures import Figure
 from tests.benchmarks.processes import ROOT, BenchmarkFaultError, Progress, apart, fresh_process
 
@@ -86,7 +87,13 @@ def measure(runs: int, progress: Progress) -> list[Figure]:
         figures.append(
             Figure(name=f"orchestration.calls_{kind}", value=sum(calls.values()), unit="AWS calls", note=note)
         )
-    return figures
+    progress(f"orchestration: an audience of {audience_cost.CUSTOMERS} that does not answer")
+    return figures + audience_cost.figures(apart(_audience))
+
+
+def _audience() -> audience_cost.Counted:
+    with _template() as template:
+        return audience_cost.count(template)
 
 
 def _count() -> Counts:
@@ -97,13 +104,17 @@ def _count() -> Counts:
 
 @contextmanager
 def _stack(calls: _Calls) -> Generator[Stack]:
+    with _template() as template, Stack.start(template, start=_NOON, faults=calls) as stack:
+        yield stack
+
+
+@contextmanager
+def _template() -> Generator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "OMNICASCADE_STAGE": "local", "CDK_OUTDIR": folder}
         environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'layers' / 'shared' / 'python'}"
         fresh_process(["-m", "infra.app"], environment)
-        template = next(Path(folder).glob("*.template.json"))
-        with Stack.start(template, start=_NOON, faults=calls) as stack:
-            yield stack
+        yield next(Path(folder).glob("*.template.json"))
 
 
 def _transitions(stack: Stack) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,11 +34,12 @@ class S3AudienceStorage:
     def write(self, audience: str, name: str, lines: Iterable[bytes]) -> str:
         """See `AudienceStorage.write`. A million customers are some 100 MB, which one PUT takes (5 GB, S3 limits)."""
         key = f"{AUDIENCES_PREFIX}{audience}/{name}.jsonl"
-        body = bytearray()
+        body = BytesIO()
         for line in lines:
-            body += line
+            body.write(line)
             if not line.endswith(b"\n"):
-                body += b"\n"
+                body.write(b"\n")
+        body.seek(0)
         try:
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType="application/x-ndjson")
         except (ClientError, BotoCoreError) as error:
