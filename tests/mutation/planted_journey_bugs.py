@@ -64,7 +64,7 @@ PLANTED_IN_JOURNEYS: Final = (
         quick=True,
     ),
     PlantedBug(
-        "the hold-out is decided by the id of the day",
+        "splits are decided by the id of the day",
         "usecases/start_run.py",
         "anchor=anchor_of(journey, customer),",
         "anchor=profile.profile_id,",

@@ -75,19 +75,26 @@ def _introduced(shop: Shop, profile: Mapping[str, Any]) -> str:
 
 def _happens(shop: Shop, event: Mapping[str, Any], who: str, message_id: str) -> None:
     if "feedback" in event:
-        latest = shop.stack.messages(profile=who, channel=event["channel"])[-1:]
-        for message in latest:
-            act = ACTS.get(event["feedback"], event["feedback"])
-            status, answer = shop.call(
-                "POST", f"/local/messages/{quote(message['id'], safe='')}/{act}", {"text": "yes"}
-            )
-            assert status == 200, answer
+        for message in shop.stack.messages(profile=who, channel=event["channel"])[-1:]:
+            _reacts(shop, message, event["feedback"], message_id)
     elif "consent" in event:
         for key, word in event["consent"].items():
             _consents(shop, key, word, who, message_id)
     else:
         said = {key: value for key, value in event.items() if key != "at"}
         shop.deliver({"type": "track", "messageId": message_id, **said, **_naming(who)})
+
+
+def _reacts(shop: Shop, message: Mapping[str, Any], feedback: str, message_id: str) -> None:
+    """The customer reacts; that a push has arrived is told by the app's SDK."""
+    if (message["channel"], feedback) == ("push", "delivered"):
+        call = {"type": "track", "event": "Push Notification Received", "messageId": message_id}
+        device = {"device": {"type": "ios", "token": message["to"]}}
+        shop.deliver({**call, "properties": dict(message["data"]), "context": device}, "local-app")
+        return
+    path = f"/local/messages/{quote(message['id'], safe='')}/{ACTS.get(feedback, feedback)}"
+    status, answer = shop.call("POST", path, {"text": "yes"})
+    assert status == 200, answer
 
 
 def _consents(shop: Shop, key: str, word: str, who: str, message_id: str) -> None:

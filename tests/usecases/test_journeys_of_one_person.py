@@ -168,3 +168,22 @@ def test_quiet_hours_are_those_of_the_recipients_clock(zone: str, hours: int) ->
     (run,) = world.runs_of("user_id:ann")
     assert run.ledger[0].claimed_at - started == timedelta(hours=hours)
     assert world.began == NOON
+
+
+@pytest.mark.parametrize("first", [ANN, VISITOR])
+def test_the_arm_of_the_first_entry_stays_whoever_the_customer_turns_out_to_be(first: dict[str, Any]) -> None:
+    """Twenty splits of two arms: after the merge every one of them goes the way that it went before."""
+    world = World()
+    arms = [
+        {"split": [{"name": name, "share": "50%", "then": [{"wait": "1m"}]} for name in ("a", "b")]} for _ in range(20)
+    ]
+    world.put_journey("basket", *arms, **ENTRY)
+    known(world)
+    fills(world, first, "c1")
+    world.advance(hours=1)
+    logs_in(world)
+    fills(world, ANN, "c2")
+    world.advance(hours=1)
+    later, earlier = world.runs_of("user_id:ann")
+    assert len(earlier.arms) == len(arms)
+    assert later.arms == earlier.arms
