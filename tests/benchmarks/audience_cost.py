@@ -1,11 +1,14 @@
 """What an audience costs: a campaign of three messages that nobody answers, counted on the embedded stack and priced.
 
-Counts grow with customers, batches and rounds, and nothing else, so what a hundred customers and one batch need tells
-what a million need. In the orchestration's bill is everything that exists because a journey waits and goes on: state
-transitions, child executions, Lambda, S3, and the run's start, rest and end in the table. Apart from it stand the writes
-by which any design keeps its word: the claim and the outcome of each message, what is needed to recognise its feedback,
-and its tracked link; and the reads, nearly all of them of the customer, who is looked at before every send. The designs
-beside it are counted as sparingly as they are usually sold: with 1 to 10 write units and hardly a read.
+Counts grow with customers, batches and rounds, and nothing else, so a few customers and one batch tell what a million
+need. In the orchestration's bill is everything that exists because a journey waits and goes on: state transitions,
+child executions, Lambda, S3, and the run's start, rest and end in the table. Lambda is counted with 512 MB, as for the
+designs beside it; with a gigabyte, which the function has, it is twice as much.
+
+Apart from it stand the writes by which any design keeps its word: the claim and the outcome of each message, what is
+needed to recognise its feedback, and its tracked link; and the reads, nearly all of them of the customer, who is looked
+at before every send. The other designs are counted sparingly, as they are usually sold: with 1 to 10 write units and
+hardly a read.
 """
 
 from collections.abc import Mapping
