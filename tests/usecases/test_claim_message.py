@@ -73,7 +73,9 @@ def test_where_no_cap_can_look_nothing_is_logged(one: Journey, caps: list[Cap]) 
         (journey(**{"class": "transactional"}), [replace(DAILY, transactional=True)], "transactional", DAILY.per),
     ],
 )
-def test_a_message_that_a_cap_counts_is_logged(one: Journey, caps: list[Cap], kind: JourneyClass, window: timedelta) -> None:
+def test_a_message_that_a_cap_counts_is_logged(
+    one: Journey, caps: list[Cap], kind: JourneyClass, window: timedelta
+) -> None:
     """On the log as it was read, which keeps what the longest window looks at."""
     claim, _ = claimed(one, *caps, log=(contact("basket", 0.1),))
     assert claim.contact == Contact(NOON, "r-0", Channel.SMS, "basket", kind)

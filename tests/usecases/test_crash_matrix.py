@@ -27,6 +27,7 @@ WRITES: Mapping[str, frozenset[str]] = {
     "runs": frozenset({"start", "save", "claim", "note_message"}),
     "timer": frozenset({"start", "wake", "finish", "refuse"}),
     "links": frozenset({"save"}),
+    "webhooks": frozenset({"call"}),
     "push": frozenset({"send"}),
     "email": frozenset({"send"}),
     "sms": frozenset({"send"}),
@@ -162,9 +163,41 @@ def started_in_the_console(world: World) -> End:
     return world.end("user_id:ann")
 
 
+BOUNDED: dict[str, Any] = {
+    "cascade": {
+        "channels": [
+            {"push": {"template": "cart", "wait": "4h"}},
+            {"sms": {"template": "cart", "wait": "4h", "budget": "1 USD"}},
+            {"email": {"template": "cart"}},
+        ]
+    }
+}
+
+
+def bounded(world: World) -> End:
+    """Two messages of three, as the cap allows, one of them on a budget; behind an update and a webhook.
+
+    Whatever went wrong, the log has the messages that went out or may have, the budget what these cost, exactly.
+    """
+    steps = [{"update": {"traits": {"asked": True}}}, {"webhook": {"url": "https://hooks.example.com/in", "body": {}}}]
+    world.put_journey("basket", *steps, BOUNDED, cap={"messages": 2, "per": "30d"}, **KEYED)
+    world.post(IDENTIFY)
+    world.post(track("Basket Filled", "fill", ANN, cart_id="c1"))
+    world.advance(days=3)
+    entries = [entry for run in world.runs_of("user_id:ann") for entry in run.ledger]
+    logged = [contact.message_id for log in world.customer("user_id:ann").logs for contact in log.contacts]
+    assert logged == [entry.message_id for entry in entries if entry.outcome in {"sent", "unknown"}]
+    texts = [entry for entry in entries if entry.channel == "sms" and entry.outcome in {"sent", "unknown"}]
+    price = world.journeys.deployment().prices["sms.PL"]
+    spent = world.runs.spent("basket", "sms", "2026-03")
+    assert (spent.amount if spent else 0) == len(texts) * price.amount
+    assert len({call.message_id for call in world.webhooks.called}) == 1
+    return world.end("user_id:ann")
+
+
 STORIES: Mapping[str, Story] = {
     story.__name__: story
-    for story in (bought_before_the_sms, tapped, merged_on_the_way, unanswered, started_in_the_console)
+    for story in (bought_before_the_sms, tapped, merged_on_the_way, unanswered, started_in_the_console, bounded)
 }
 
 
@@ -176,6 +209,7 @@ STORIES: Mapping[str, Story] = {
         ("merged_on_the_way", ["push", "email"], [("ended", "exited", True)]),
         ("unanswered", ["push", "email", "sms"], [("ended", "completed", False)]),
         ("started_in_the_console", ["push", "email", "sms"], [("ended", "completed", False)]),
+        ("bounded", ["push", "sms"], [("ended", "completed", False)]),
     ],
 )
 def test_a_story_without_a_fault(name: str, messages: Sequence[str], runs: Sequence[Any]) -> None:
