@@ -47,6 +47,17 @@ def straight(call: Call, proceed: Callable[[], Any]) -> Any:
     return proceed()
 
 
+class Watching:
+    """An `Around` whose `around` may be exchanged while a world lives."""
+
+    def __init__(self) -> None:
+        self.around: Around = straight
+
+    def __call__(self, call: Call, proceed: Callable[[], Any]) -> Any:
+        """See `Around`."""
+        return self.around(call, proceed)
+
+
 def watched[Port](port: Port, name: str, around: Around) -> Port:
     """The port, with `around` at every one of its methods."""
     return cast("Port", _Watched(port, name, around))

@@ -39,7 +39,7 @@ from omnicascade.usecases.run_errands import ErrandClerk
 from omnicascade.usecases.send_next_message import TIMER_TOLERANCE, RunClerk, Task
 from tests.fakes.event_queue import MemoryEventQueue
 from tests.usecases.machine import Machine
-from tests.usecases.port_proxy import Around, Call, WatchedEnds, WatchedEvents, straight, watched
+from tests.usecases.port_proxy import Around, WatchedEnds, WatchedEvents, Watching, straight, watched
 from tests.usecases.world_end import End, end_of
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -55,16 +55,6 @@ CASCADE: dict[str, Any] = {
 }
 
 
-class _Watching:
-    """`around` may be exchanged while the world lives."""
-
-    def __init__(self) -> None:
-        self.around: Around = straight
-
-    def __call__(self, call: Call, proceed: Callable[[], Any]) -> Any:
-        return self.around(call, proceed)
-
-
 class World:
     """Channels, customers, providers and a clock around one deployment.
 
@@ -75,7 +65,7 @@ class World:
     def __init__(self, around: Around = straight, *, shuffle: Random | None = None) -> None:
         self.now = self.began = NOON
         self.shuffle = shuffle
-        self._watching = _Watching()
+        self._watching = Watching()
         self.events = WatchedEvents(self._watching)
         self.customers = WatchedEnds(self._watching)
         self.runs = MemoryRunStore(self.customers)
