@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from infra.local.execution import Execution
 from infra.local.faults import NoFaults
 from infra.local.http_api import ACCOUNT
 from omnicascade.adapters import keys
+from omnicascade.adapters.run_items import run_from, run_item
 from omnicascade.contracts import LIVE_DUE, LIVE_PARTITION_KEY, LIVE_SORT_KEY
 from tests.stack.shop import CASCADE, Shop, opened
 
@@ -87,8 +89,8 @@ def _hurry(shop: Shop, execution: Execution, due: datetime, **changed: Any) -> N
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
     dynamodb: Any = shop.stack.clients.dynamodb
     item = dynamodb.get_item(TableName=_table(shop), Key=key)["Item"]
-    state = json.loads(item["state"]["S"]) | {"due": due.isoformat()}
-    item |= {"state": {"S": json.dumps(state)}, LIVE_DUE: {"N": str(int(due.timestamp()))}, **changed}
+    stored = run_from(item)
+    item |= run_item(replace(stored, run=replace(stored.run, due=due))) | changed
     dynamodb.put_item(TableName=_table(shop), Item=item)
 
 

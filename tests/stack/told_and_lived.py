@@ -21,7 +21,8 @@ def told(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> Told:
     body = {**rehearsal, "start": shop.stack.now().isoformat()}
     status, answer = shop.call("POST", f"/v1/journeys/{name}/simulate", body)
     assert status == 200, answer
-    return sorted((_second(m["at"]), m["channel"], m["step"], m["template"], m["key"]) for m in answer["messages"])
+    found = [(_second(m["at"]), m["channel"], m["step"], m["template"], m["key"]) for m in answer["messages"]]
+    return sorted(found, key=_place)
 
 
 def lived(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> Told:
@@ -119,7 +120,11 @@ def _delivered(shop: Shop, who: str, name: str) -> Told:
                 sent.append((_second(m["at"]), m["channel"], m["step"], m["template"], run["key"]))
     ids = [m["id"] for m in shop.stack.messages(profile=who)]
     assert len(ids) == len(sent), "what was delivered is what the runs know"
-    return sorted(sent)
+    return sorted(sent, key=_place)
+
+
+def _place(message: tuple[str, str, str, str, str | None]) -> tuple[str, ...]:
+    return tuple(part or "" for part in message)
 
 
 def _wait_until(shop: Shop, moment: datetime) -> None:

@@ -179,7 +179,10 @@ def bounded(world: World) -> End:
 
     Whatever went wrong, the log has the messages that went out or may have, the budget what these cost, exactly.
     """
-    steps = [{"update": {"traits": {"asked": True}}}, {"webhook": {"url": "https://hooks.example.com/in", "body": {}}}]
+    steps: list[dict[str, Any]] = [
+        {"update": {"traits": {"asked": True}}},
+        {"webhook": {"url": "https://hooks.example.com/in", "body": {}}},
+    ]
     world.put_journey("basket", *steps, BOUNDED, cap={"messages": 2, "per": "30d"}, **KEYED)
     world.post(IDENTIFY)
     world.post(track("Basket Filled", "fill", ANN, cart_id="c1"))
