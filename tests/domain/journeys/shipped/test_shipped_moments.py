@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.domain.journeys.library.library_stage import identify, leaves, reacts, rehearse, track
+from tests.domain.journeys.shipped.shipped_stage import identify, leaves, reacts, rehearse, track
 
 
 def ordered(at: str, **properties: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from omnicascade.domain.journeys.definition import load_definition
-from tests.domain.journeys.library.library_stage import JOURNEYS, identify, leaves, reacts, rehearse, track
+from tests.domain.journeys.shipped.shipped_stage import JOURNEYS, identify, leaves, reacts, rehearse, track
 
 
 def added(at: str, cart: str = "c1") -> dict[str, Any]:
