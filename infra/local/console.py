@@ -6,9 +6,12 @@ stdout while a handler runs, for ever the same, and asks who is running each tim
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Callable, Generator
 from typing import Final
+
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 type Keep = Callable[[str], None]
 """Takes one line, without its newline."""
@@ -41,3 +44,12 @@ def capture(keep: Keep) -> Generator[None]:
             yield
     finally:
         _running.pop()
+
+
+def adopt_loggers() -> None:
+    """Let the loggers of functions write here, also those that this process made before any stack ran in it."""
+    for logger in logging.Logger.manager.loggerDict.values():
+        for handler in logger.handlers if isinstance(logger, logging.Logger) else ():
+            ours = isinstance(handler.formatter, LambdaPowertoolsFormatter)
+            if ours and isinstance(handler, logging.StreamHandler):
+                handler.setStream(_CONSOLE)

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
-from infra.local.console import capture
+from infra.local.console import adopt_loggers, capture
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +174,7 @@ class LambdaRuntime:
         network.use(network.Network(resolve=self._way_out.resolve, post=self._way_out.post))
         module_name, _, attribute = function.handler.rpartition(".")
         module = importlib.import_module(module_name)
+        adopt_loggers()
         handler = cast("Callable[[Any, Context], Any]", getattr(module, attribute))
         self._warm[function.name] = _Warm(handler, {})
         return self._warm[function.name]

@@ -56,7 +56,7 @@ def test_a_claim_is_run_log_and_budget_at_once(stores: Stores) -> None:
     stored = started(stores)
     claim = Claim(contact(), log_of(stores), NOON, budget("0.25"))
     after = stores.runs.claim(stored, claimed(stored.run), claim, token="t", entered="e")
-    assert after == stores.runs.load(stored.run.run_id) == StoredRun(claimed(stored.run), 2, "t", "e")
+    assert after == stores.runs.load(stored.run.run_id) == StoredRun(claimed(stored.run), 2, "t", "e", stored.run.due)
     assert log_of(stores) == ContactLog(ANN.node_id, 1, (contact(),))
     assert stores.runs.spent("basket", "sms", MARCH) == Price(Decimal("0.25"))
     assert stores.runs.spent("basket", "sms", "2026-04") is None

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import botocore.session
 import pytest
-from moto import mock_aws
 
-from infra.constructs import customer_table
-from infra.local.moto_dynamodb import quick_tables
 from omnicascade.adapters import erasure_store
 from omnicascade.adapters.customer_store import DynamoCustomerStore
 from omnicascade.adapters.dynamo import Table
@@ -24,7 +18,6 @@ from omnicascade.adapters.memory_erasures import MemoryErasureStore
 from omnicascade.adapters.memory_runs import MemoryRunStore
 from omnicascade.adapters.memory_stores import MemoryCustomerStore, MemoryEventStore, MemoryLinkStore
 from omnicascade.adapters.run_store import DynamoRunStore
-from omnicascade.contracts import TIMELINE_INDEX
 from omnicascade.domain.erasure import REMEMBERED, Counts, Erasure, Receipt, Work, entombed
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import Event, MessageId
@@ -38,6 +31,7 @@ from omnicascade.domain.projection import Projection
 from omnicascade.usecases.deliver_message import LinkStore
 from omnicascade.usecases.erasure_ports import ErasureStore
 from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, RunStore, SentMessage, Slot
+from tests.adapters.store_makes import new_table
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ANN, BOB, APP = Identifier("user_id", "ann"), Identifier("user_id", "bob"), Identifier("anonymous_id", "app")
@@ -56,15 +50,6 @@ class Stores:
     table: Table | None = None
 
 
-@pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
-    """A DynamoDB in this process."""
-    session = botocore.session.Session()
-    session.set_credentials("AKIATEST", "secret")
-    with mock_aws(), quick_tables():
-        yield session.create_client("dynamodb", region_name="eu-central-1")
-
-
 @pytest.fixture(params=["memory", "dynamodb"])
 def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Stores:
     """Empty stores of one make, whose pages hold three items."""
@@ -73,7 +58,7 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
         runs = MemoryRunStore(customers)
         return Stores(MemoryErasureStore(events, customers, runs, links), events, customers, runs, links)
     monkeypatch.setattr(erasure_store, "PAGE_ITEMS", 3)
-    table = _table(request.getfixturevalue("dynamodb"))
+    table = new_table(request.getfixturevalue("dynamodb"))
     return Stores(
         DynamoErasureStore(table),
         DynamoEventStore(table),
@@ -82,35 +67,6 @@ def stores(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> S
         DynamoLinkStore(table),
         table,
     )
-
-
-_names = (f"erasures-{number}" for number in itertools.count())
-
-
-def _table(client: Any) -> Table:
-    name = next(_names)
-    hashed, ranged = customer_table.PARTITION_KEY, customer_table.SORT_KEY
-    by_time = customer_table.TIMELINE_SORT_KEY
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (hashed, ranged, by_time)],
-        KeySchema=[{"AttributeName": hashed, "KeyType": "HASH"}, {"AttributeName": ranged, "KeyType": "RANGE"}],
-        LocalSecondaryIndexes=[
-            {
-                "IndexName": TIMELINE_INDEX,
-                "KeySchema": [
-                    {"AttributeName": hashed, "KeyType": "HASH"},
-                    {"AttributeName": by_time, "KeyType": "RANGE"},
-                ],
-                "Projection": {
-                    "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": list(customer_table.TIMELINE_ATTRIBUTES),
-                },
-            }
-        ],
-    )
-    return Table(client, name)
 
 
 def event(message_id: str, who: Identifier = ANN, **body: Any) -> Event:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-import botocore.session
 import pytest
-from moto import mock_aws
 
-from infra.local.moto_dynamodb import quick_tables
 from omnicascade.adapters import keys
 from omnicascade.adapters.census import DynamoCensus
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
-from omnicascade.adapters.dynamo import Table
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.adapters.memory_segments import MemoryCensus, MemorySegmentStore
 from omnicascade.adapters.memory_stores import MemoryCustomerStore
@@ -33,7 +29,7 @@ from omnicascade.domain.segment_definition import load_segment
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.keep_schedules import ScheduleMemory
 from omnicascade.usecases.store_ports import Census, CustomerStore, Membership, ProjectionChange, SegmentStore
-from tests.dynamodb_local import or_skip
+from tests.adapters.store_makes import new_table
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 VIP: dict[str, Any] = {"name": "vip", "when": {"trait": "plan", "is": "paid"}}
@@ -50,21 +46,6 @@ class Stores:
     deployment: Callable[[], Deployment]
 
 
-@pytest.fixture(scope="module")
-def dynamodb() -> Iterator[Any]:
-    """A DynamoDB in this process."""
-    session = botocore.session.Session()
-    session.set_credentials("AKIATEST", "secret")
-    with mock_aws(), quick_tables():
-        yield session.create_client("dynamodb", region_name="eu-central-1")
-
-
-@pytest.fixture(scope="module")
-def dynamodb_local() -> Iterator[Any]:
-    """Amazon's own DynamoDB Local."""
-    yield from (database.client() for database in or_skip(fetch=True))
-
-
 @pytest.fixture(params=["memory", "dynamodb", pytest.param("dynamodb_local", marks=pytest.mark.soak)])
 def stores(request: pytest.FixtureRequest) -> Stores:
     """Empty stores of one make."""
@@ -72,7 +53,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         customers, configuration = MemoryCustomerStore(), MemoryConfigurationStore()
         segments = MemorySegmentStore(customers, configuration)
         return Stores(segments, customers, MemoryCensus(customers), MemoryScheduleMemory(), configuration.deployment)
-    table = _table(request.getfixturevalue(request.param))
+    table = new_table(request.getfixturevalue(request.param))
     return Stores(
         DynamoSegmentStore(table),
         DynamoCustomerStore(table),
@@ -80,20 +61,6 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         DynamoScheduleMemory(table),
         lambda: DynamoConfigurationStore(table).current()[1],
     )
-
-
-_names = (f"segments-{number}" for number in itertools.count())
-
-
-def _table(client: Any) -> Table:
-    name = next(_names)
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-    )
-    return Table(client, name)
 
 
 def segment(when: dict[str, Any] = VIP["when"], **fields: Any) -> Segment:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
+from aws_lambda_powertools import Logger
 
 import omnicascade.wiring.clock
 from infra.local.deployment import TriggerError
@@ -58,6 +59,18 @@ def test_handlers_read_virtual_time(small: Callable[..., Stack], probe: "Probe")
     stack.advance("36h")
     assert stack.invoke("intake", {}) == "2026-03-12T00:00:00+00:00"
     assert omnicascade.wiring.clock.now().year != 2026 or omnicascade.wiring.clock.now() != stack.now()
+
+
+def test_a_logger_made_before_the_stack_writes_to_the_functions_log(
+    small: Callable[..., Stack], probe: "Probe", request: pytest.FixtureRequest
+) -> None:
+    """Loggers of one service share a handler, and with it the stdout of whoever made the first of them."""
+    logger = Logger(service=request.node.name)
+    probe.on["intake"] = lambda _event, _context: logger.info("hello")
+    stack = small()
+    stack.invoke("intake", {})
+    (line,) = stack.logs("intake")["small-intake"]
+    assert json.loads(line)["message"] == "hello"
 
 
 def test_the_context_says_what_lambda_says(small: Callable[..., Stack], probe: "Probe") -> None:

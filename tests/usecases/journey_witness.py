@@ -135,6 +135,22 @@ class Witness:
         return answer
 
     def _sends(self, call: Call, proceed: Callable[[], Any]) -> Any:
+        try:
+            told = self._looks(call)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # Whatever else a function raises fails its task and is tried again: a fault of the witness must not.
+            raise AssertionError(f"the witness cannot look: {error!r}") from error
+        try:
+            answer = proceed()
+        except RetryableSendError:
+            raise
+        except UnknownOutcomeError:
+            self.handed.append(told)
+            raise
+        self.handed.append(told)
+        return answer
+
+    def _looks(self, call: Call) -> Handed:
         assert self.turn is not None
         self.calls += 1
         assert not self.turn.paused, "a paused run sends"
@@ -150,15 +166,7 @@ class Witness:
             for law in (self._within_caps, self._awake, self._not_held_out):
                 law(told, call)
         self._within_budget(told)
-        try:
-            answer = proceed()
-        except RetryableSendError:
-            raise
-        except UnknownOutcomeError:
-            self.handed.append(told)
-            raise
-        self.handed.append(told)
-        return answer
+        return told
 
     def _claimed_once(self, told: Handed, call: Call) -> None:
         """Law 4: at most one call per run (and those that it goes on for), step and channel."""
@@ -192,8 +200,11 @@ class Witness:
         """Law 6: nobody who said no, in any of their guises, later than yes."""
         del call
         words: dict[tuple[NodeId, str], tuple[datetime, bool]] = {}
+        topic = self.rules.journeys[told.journey].get("topic", "promotions" if told.marketing else "transactional")
         for event in self._known_before_the_claim(told):
-            if event.name in {"Subscribed", "Unsubscribed"} and event.properties.get("channel") == told.channel:
+            if event.name not in {"Subscribed", "Unsubscribed"} or event.properties["topic"] != topic:
+                continue
+            if event.properties.get("channel") == told.channel:
                 words[event.node_id, event.properties["topic"]] = (event.timestamp, event.name == "Subscribed")
         refused = [node for (node, _), (_, granted) in words.items() if not granted]
         assert not refused, f"without consent: {told}"
@@ -243,8 +254,9 @@ class Witness:
         assert not all(asleep), f"at {clocks}: {told}"
 
     def _zone(self, hours: Mapping[str, Any], profile: Profile) -> ZoneInfo:
-        if hours["zone"] != "recipient":
-            return ZoneInfo(hours["zone"])
+        zone = hours.get("zone", "recipient")
+        if zone != "recipient":
+            return ZoneInfo(zone)
         stated = profile.traits.get("timezone")
         if isinstance(stated, str) and "/" in stated:
             return ZoneInfo(stated)

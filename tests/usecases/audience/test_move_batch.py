@@ -35,6 +35,7 @@ class Campaign:
             self.identify(name, vip=True)
         self.places: list[Place] = [Place(self.profile(name)) for name in people]
         self.totals = Totals()
+        self.noticed: list[dict[str, str]] = []
 
     def identify(self, name: str, **traits: Any) -> None:
         """A customer with app, e-mail and phone says something."""
@@ -62,6 +63,7 @@ class Campaign:
             mover=world.clerk(),
             deployment=world.journeys.deployment(),
             clock=lambda: world.now,
+            notice=lambda what, details: self.noticed.append({"what": what, **details}),
         )
 
     def move(self, places: Sequence[Place]) -> list[Place]:
@@ -158,6 +160,15 @@ def test_one_customer_s_failing_provider_stops_nobody_else() -> None:
     failing, served = sorted(after, key=lambda place: -place.failures)
     assert (failing.failures, served.failures) == (1, 0)
     assert failing.due == campaign.world.now + timedelta(minutes=1)
+    (noticed,) = campaign.noticed
+    assert noticed == {
+        "what": "customer_of_audience_failed",
+        "journey": "basket",
+        "audience": "spring",
+        "profile": campaign.profile("ann"),
+        "error": "RetryableSendError",
+        "failures": "1",
+    }
     campaign.places = after
     campaign.to_the_end()
     assert Counter(campaign.world.channels())["push"] == 1

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from omnicascade.domain.journeys.run import Run, home_of
-from omnicascade.usecases.store_ports import Claim, ContactLog, Reservation, Slot
+from omnicascade.usecases.store_ports import Claim, ContactLog, Reservation, Slot, StoredRun
+
+
+def successor(before: StoredRun, run: Run, token: str, entered: str | None) -> StoredRun:
+    """What is stored in place of `before`; `entered` None: as it was."""
+    rings_at = before.rings_at if token == before.token else run.next_moment
+    return StoredRun(
+        run,
+        before.revision + 1,
+        token,
+        before.entered if entered is None else entered,
+        rings_at if token else None,
+    )
 
 
 def slot_taken(run: Run, slot: Slot | None) -> Slot:

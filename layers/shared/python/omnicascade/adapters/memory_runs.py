@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from omnicascade.adapters import keys
-from omnicascade.adapters.claims import after_claim, budget_reason, cannot_pay, slot_taken, without_contact
+from omnicascade.adapters.claims import after_claim, budget_reason, cannot_pay, slot_taken, successor, without_contact
 from omnicascade.adapters.memory_stores import MemoryCustomerStore
 from omnicascade.domain.deployment import Price
 from omnicascade.domain.errors import BudgetSpentError, StaleWriteError
@@ -66,7 +66,7 @@ class MemoryRunStore:
         self._give_back(give_back or Claim())
         if before.run.live and not run.live:
             self._free(run)
-        return self._keep(StoredRun(run, before.revision + 1, token, before.entered if entered is None else entered))
+        return self._keep(successor(before, run, token, entered))
 
     def _require(self, before: StoredRun) -> None:
         held = self.load(before.run.run_id)

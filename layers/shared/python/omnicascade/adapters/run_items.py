@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from datetime import datetime
 from typing import Final
 
 from omnicascade.adapters import keys
@@ -34,6 +35,8 @@ def run_item(stored: StoredRun) -> Item:
     }
     if stored.entered:
         item["entered"] = text(stored.entered)
+    if stored.rings_at:
+        item["rings"] = text(stored.rings_at.isoformat())
     return item | _listed(run) if run.live else item
 
 
@@ -42,17 +45,16 @@ def _listed(run: Run) -> Item:
         LIVE_PARTITION_KEY: text(keys.live_shard(run.run_id)),
         LIVE_SORT_KEY: text(keys.live_key(run.run_id)),
     }
-    if run.due is None or run.paused_at is not None:
-        return listed
-    moment = min(run.due, run.look_at) if run.look_at else run.due
-    return {**listed, LIVE_DUE: number(int(moment.timestamp()))}
+    moment = run.next_moment
+    return listed if moment is None else {**listed, LIVE_DUE: number(int(moment.timestamp()))}
 
 
 def run_from(item: Item) -> StoredRun:
     """Read what `run_item` wrote."""
     run = runs.from_json(json.loads(_unpacked(item["state"])))
     entered = item["entered"]["S"] if "entered" in item else ""
-    return StoredRun(run, int(item["rev"]["N"]), item["token"]["S"], entered)
+    rings_at = datetime.fromisoformat(item["rings"]["S"]) if "rings" in item else None
+    return StoredRun(run, int(item["rev"]["N"]), item["token"]["S"], entered, rings_at)
 
 
 def _packed(state: str) -> Item:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Final
 
 from omnicascade.adapters import keys
-from omnicascade.adapters.claims import after_claim, budget_reason, cannot_pay, slot_taken, without_contact
+from omnicascade.adapters.claims import after_claim, budget_reason, cannot_pay, slot_taken, successor, without_contact
 from omnicascade.adapters.customer_store import contacts_from, contacts_item, slot_item
 from omnicascade.adapters.dynamo import (
     ConditionFailedError,
@@ -88,7 +88,7 @@ class DynamoRunStore:
     ) -> StoredRun:
         """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 4 for slot and move when the run ends; what is
         given back costs 1 read unit more and twice the writes."""
-        after = _next(before, run, token, entered)
+        after = successor(before, run, token, entered)
         ends, frees = before.run.live and not run.live, True
         for _ in range(ATTEMPTS):
             actions = [*(_ending(before, after, frees=frees) if ends else [_replacing(before, after)])]
@@ -132,7 +132,7 @@ class DynamoRunStore:
         """See `RunStore.claim`. Cost: as `save`; with a contact or a reservation 2 write units per KB of each."""
         if claim.contact is None and claim.reservation is None:
             return self.save(before, run, token=token, entered=entered)
-        after = _next(before, run, token, entered)
+        after = successor(before, run, token, entered)
         actions = [put_action(run_item(after), _UNCHANGED, _as_of(before)), *_log_actions(claim)]
         budget = len(actions)
         actions += _budget_actions(claim.reservation)
@@ -211,10 +211,6 @@ class DynamoRunStore:
             for run in (run_from(item).run for item in self._table.query(node, f"{prefix}{named}"))
         }
         return sorted(found.values(), key=lambda run: (run.started_at, run.run_id), reverse=True)
-
-
-def _next(before: StoredRun, run: Run, token: str, entered: str | None) -> StoredRun:
-    return StoredRun(run, before.revision + 1, token, before.entered if entered is None else entered)
 
 
 def _replacing(before: StoredRun, after: StoredRun) -> Item:

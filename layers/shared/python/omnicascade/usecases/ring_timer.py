@@ -45,14 +45,15 @@ class Bell:
             stored: the run as it is now.
             journey: the version it is pinned to.
             now: aware UTC.
-            before: the run as the waiting task left it, as far as the caller knows.
+            before: the run as it was, which tells when its audience looks at it again.
         """
-        run, moment = stored.run, engine.next_moment(stored.run)
+        run, moment = stored.run, stored.run.next_moment
         if not run.live:
             if stored.token:
                 self.timer.finish(stored.token, outcome_of(run))
             return
-        if moment is None or not (moment <= now or _earlier(moment, engine.next_moment(before))):
+        expected = stored.rings_at if stored.token else before.next_moment
+        if moment is None or not (moment <= now or _earlier(moment, expected)):
             return
         if stored.token:
             self.timer.wake(stored.token, self.waits(run, journey, now))

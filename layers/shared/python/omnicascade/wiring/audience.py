@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
 from omnicascade.adapters.audience_storage import S3AudienceStorage
 from omnicascade.adapters.configuration_store import DynamoConfigurationStore
 from omnicascade.adapters.customer_store import DynamoCustomerStore
@@ -30,6 +32,7 @@ class AudienceDesk:
         self._storage = S3AudienceStorage(late_client("s3"), settings.archive_bucket)
         self._timer = StepFunctionsTimer(late_client("stepfunctions"), settings.state_machine_arn)
         self._sender = Sender(settings)
+        self._logger = Logger()
 
     def answer(self, task: Mapping[str, Any]) -> dict[str, Any]:
         """Do one task: `snapshot`, `send`, `gather` or `report`.
@@ -59,6 +62,7 @@ class AudienceDesk:
             mover=self._sender.clerk(),
             deployment=deployment,
             clock=now,
+            notice=lambda what, details: self._logger.warning(what, extra=dict(details)),
         )
         return mover.move(Audience.from_json(task["audience"]), places(task["customers"]))
 

@@ -108,6 +108,13 @@ class Run:
         """Whether the run may still send."""
         return self.status == "live"
 
+    @property
+    def next_moment(self) -> datetime | None:
+        """When the run wants to be moved: its due moment, or an earlier look at a condition; None: ended or paused."""
+        if not self.live or self.paused_at is not None or self.due is None:
+            return None
+        return min(self.due, self.look_at) if self.look_at else self.due
+
     def entry_of(self, message_id: str) -> LedgerEntry | None:
         """The ledger entry of a message, or None if this run did not claim it."""
         return next((entry for entry in self.ledger if entry.message_id == message_id), None)

@@ -83,10 +83,8 @@ def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, 
 
 
 def next_moment(run: Run) -> datetime | None:
-    """When the run wants `advance` next: its due moment, or an earlier look at a condition; None: ended or paused."""
-    if not run.live or run.paused_at is not None or run.due is None:
-        return None
-    return min(run.due, run.look_at) if run.look_at else run.due
+    """See `Run.next_moment`."""
+    return run.next_moment
 
 
 def foresee(journey: Journey, run: Run, person: Person, deployment: Deployment, now: datetime) -> tuple[int, ...]:

@@ -56,7 +56,13 @@ class _Left:
 
 @dataclass(frozen=True, slots=True)
 class BatchMover:
-    """Everything that moves a batch; `clock` tells the present moment."""
+    """Everything that moves a batch.
+
+    Attributes:
+        clock: tells the present moment.
+        notice: told at once of each customer who fails: journey, audience, profile, error class, failures in a row.
+            Never its words, which may quote an address.
+    """
 
     customers: CustomerStore
     events: EventStore
@@ -66,6 +72,7 @@ class BatchMover:
     mover: RunMover
     deployment: Deployment
     clock: Callable[[], datetime]
+    notice: Callable[[str, Mapping[str, str]], None]
 
     def move(self, audience: Audience, places: Sequence[Place]) -> dict[str, Any]:
         """Move these customers; answers who goes on (`customers`), and the `totals` of who is through.
@@ -102,10 +109,13 @@ class BatchMover:
         except ErasedError:
             return _Left(one("customers", "erased"))
         except _FAULTS as error:
-            return self._failed(place, error, now)
+            return self._failed(audience, place, error, now)
 
-    def _failed(self, place: Place, error: Exception, now: datetime) -> Place | _Left:
+    def _failed(self, audience: Audience, place: Place, error: Exception, now: datetime) -> Place | _Left:
         failures = place.failures + 1
+        who = {"journey": audience.journey, "audience": audience.name, "profile": place.profile}
+        what = {"error": type(error).__name__, "failures": str(failures)}
+        self.notice("customer_of_audience_failed", who | what)
         if failures < MOST_FAILURES:
             pause = min(_FIRST_PAUSE * 2 ** (failures - 1), _LONGEST_PAUSE)
             return replace(place, due=now + pause, failures=failures)
