@@ -82,6 +82,7 @@ class Witness:
         calls: how often a provider was called.
         claims: of each message: its place in the order of all that was stored, its step and its channel.
         stored: every event with its place in that order.
+        began: of each run its place in that order.
         turn: the sender at work, if one is.
     """
 
@@ -92,6 +93,7 @@ class Witness:
     calls: int = 0
     claims: dict[str, tuple[int, str, str]] = field(default_factory=dict[str, tuple[int, str, str]])
     stored: list[tuple[int, Event]] = field(default_factory=list[tuple[int, Event]])
+    began: dict[str, int] = field(default_factory=dict[str, int])
     turn: Turn | None = None
     _order: Iterator[int] = field(default_factory=count)
 
@@ -130,6 +132,8 @@ class Witness:
         if (call.port, call.method) == ("runs", "claim"):
             entry = call.arguments[1].ledger[-1]
             self.claims[entry.message_id] = (next(self._order), entry.step, entry.channel.value)
+        elif (call.port, call.method) == ("runs", "start"):
+            self.began.setdefault(answer.run.run_id, next(self._order))
         elif (call.port, call.method) == ("events", "keep") and answer:
             self.stored.append((next(self._order), call.arguments[0]))
         return answer
@@ -193,8 +197,13 @@ class Witness:
             if rule.get("when") == {"trait": "plan", "is": "paid"}:
                 assert self.turn.profile.traits.get("plan") != "paid", f"after an exit's condition: {told}"
             for event in self._known_before_the_claim(told):
-                if _ends(rule, event, run):
+                if _ends(rule, event, run) and not self._came_before(event, run):
                     raise AssertionError(f"after {event.message_id} was stored: {told}")
+
+    def _came_before(self, event: Event, run: Run) -> bool:
+        """Whether an event of the very moment in which a run was entered was stored before that run."""
+        stored = next(order for order, kept in self.stored if kept.message_id == event.message_id)
+        return event.received_at == run.entered_at and stored < self.began[run.run_id]
 
     def _consents(self, told: Handed, call: Call) -> None:
         """Law 6: nobody who said no, in any of their guises, later than yes."""
