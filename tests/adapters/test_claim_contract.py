@@ -14,7 +14,7 @@ from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.journeys.person import Contact
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 from omnicascade.usecases.store_ports import Claim, ContactLog, Reservation, StoredRun
-from tests.adapters.store_makes import ANN, BOB, NOON, Stores, ended, minutes, run, slots
+from tests.adapters.store_makes import ANN, BOB, NOON, Stores, ended, minutes, run
 
 MARCH = "2026-03"
 
@@ -145,7 +145,6 @@ def test_what_was_taken_goes_back_with_the_run_or_not_at_all(stores: Stores) -> 
     over = stores.runs.save(claimed_run, ended(stored.run), token="", give_back=taken)
     assert stores.runs.load(stored.run.run_id) == over
     assert (log_of(stores).contacts, spent(stores)) == ((), 0)
-    assert [slot.live for slot in slots(stores)] == [False]
 
 
 def test_a_log_keeps_what_caps_look_at(stores: Stores) -> None:
@@ -217,16 +216,4 @@ def test_a_head_has_the_live_runs_and_no_ended_one(stores: Stores) -> None:
     assert stores.runs.load(over.run.run_id) == over
     later = stores.runs.save(over, replace(over.run, converted_at=minutes(9)), token="")
     assert stores.runs.load(over.run.run_id) == later
-    assert [slot.live for slot in sorted(slots(stores), key=lambda slot: slot.key or "")] == [False, True]
-
-
-def test_an_ending_needs_no_slot(stores: Stores) -> None:
-    """An erasure may have taken it, or another run may have entered since: the run ends all the same."""
-    first = started(stores)
-    stores.runs.save(first, ended(first.run), token="")
-    (freed,) = slots(stores)
-    second = stores.runs.start(run("two", key="abc"), freed)
-    lost = replace(first, run=replace(first.run, run_id=first.run.run_id))
-    with pytest.raises(StaleWriteError):
-        stores.runs.save(lost, ended(first.run), token="")
-    assert stores.runs.load(second.run.run_id) == second
+    assert list(stores.customers.head(ANN.node_id, consistent=True).runs) == [second]

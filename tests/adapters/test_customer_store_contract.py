@@ -128,7 +128,7 @@ def test_the_head_of_a_crowded_node_has_an_end(stores: Stores) -> None:
     stores.runs.start(run(), None)
     head = stores.customers.head(ANN.node_id, consistent=True)
     assert len({edge.b for edge in head.edges}) == len(head.edges) == MOST_PARTNERS
-    assert (head.watermark, [slot.live for slot in head.slots]) == ("1", [True])
+    assert (head.watermark, [slot.run_id for slot in head.slots]) == ("1", [run().run_id])
 
 
 def test_nodes_are_told_apart(stores: Stores) -> None:

@@ -30,7 +30,7 @@ from omnicascade.domain.links import ClickLink
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.deliver_message import LinkStore
 from omnicascade.usecases.erasure_ports import ErasureStore
-from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, RunStore, SentMessage, Slot
+from omnicascade.usecases.store_ports import CustomerStore, EventStore, ProjectionChange, RunStore, SentMessage
 from tests.adapters.store_makes import new_table
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -229,14 +229,11 @@ def test_an_event_gets_another_text_if_it_is_still_there(stores: Stores) -> None
     assert list(stores.events.events_of(ANN.node_id)) == [event("m", secret=None)]
 
 
-def test_a_freed_slot_is_no_fault(stores: Stores) -> None:
-    """A sender that ends a run whose slot an erasure took away ends it all the same, or hears that it is gone."""
+def test_a_run_that_was_erased_does_not_come_back(stores: Stores) -> None:
+    """A sender that would end it, or go on with it, hears that it is gone."""
     started = stores.runs.start(run(1), None)
-    page = stores.erasures.holdings(ANN.node_id, "")
-    stores.erasures.remove(ANN.node_id, [place for place, _ in page.slots])
-    ended = stores.runs.save(started, replace(started.run, status="ended", due=None), token="")
     stores.erasures.remove(ANN.node_id, [place for place, _ in stores.erasures.holdings(ANN.node_id, "").runs])
-    with pytest.raises(StaleWriteError):
-        stores.runs.save(ended, ended.run, token="")
-    slot = Slot(ANN.node_id, "basket", None, started.run.run_id, False, 1, NOON, NOON, started.run.anchor)
-    assert slot not in stores.customers.head(ANN.node_id, consistent=True).slots
+    for after in (replace(started.run, status="ended", due=None), started.run):
+        with pytest.raises(StaleWriteError):
+            stores.runs.save(started, after, token="")
+    assert stores.runs.load(started.run.run_id) is None

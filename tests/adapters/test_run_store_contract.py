@@ -25,32 +25,27 @@ def test_a_run_starts_once(stores: Stores) -> None:
     assert stored == StoredRun(run(), 1)
     moved = stores.runs.save(stored, replace(run(), pc=1), token="t")
     assert stores.runs.start(run(), None) == moved == stores.runs.load(run().run_id)
-    assert slots(stores) == [Slot(ANN.node_id, "basket", "c1", run().run_id, True, 1, NOON, NOON, run().anchor)]
+    assert slots(stores) == [Slot(ANN.node_id, "basket", "c1", run().run_id, 1, NOON, NOON, run().anchor)]
 
 
 def test_a_taken_slot_refuses_another_run(stores: Stores) -> None:
     """Who decided on an older reading of the slot must decide again; nothing is stored of it."""
     first = stores.runs.start(run("one"), None)
-    (read,) = slots(stores)
     with pytest.raises(StaleWriteError):
         stores.runs.start(run("two"), None)
     stores.runs.save(first, ended(first.run), token="")
     with pytest.raises(StaleWriteError):
-        stores.runs.start(run("two"), read)
-    with pytest.raises(StaleWriteError):
         stores.runs.start(run("two"), replace(slots(stores)[0], entries=2))
     assert stores.runs.load(run("two").run_id) is None
-    assert [(s.run_id, s.live, s.entries) for s in slots(stores)] == [(run("one").run_id, False, 1)]
+    assert [(s.run_id, s.entries) for s in slots(stores)] == [(run("one").run_id, 1)]
 
 
 def test_entries_count_on(stores: Stores) -> None:
-    """A later run of the same key takes the freed slot and counts the entries before it."""
+    """A later run of the same key takes the slot and counts the entries before it."""
     first = stores.runs.start(run("one"), None)
     stores.runs.save(first, ended(first.run), token="")
     stores.runs.start(run("two", started=9), slots(stores)[0])
-    assert slots(stores) == [
-        Slot(ANN.node_id, "basket", "c1", run("two").run_id, True, 2, minutes(9), NOON, run().anchor)
-    ]
+    assert slots(stores) == [Slot(ANN.node_id, "basket", "c1", run("two").run_id, 2, minutes(9), NOON, run().anchor)]
 
 
 def test_keys_and_nodes_have_slots_of_their_own(stores: Stores) -> None:
@@ -62,10 +57,11 @@ def test_keys_and_nodes_have_slots_of_their_own(stores: Stores) -> None:
     assert [s.entries for s in slots(stores, BOB)] == [2]
 
 
-def test_a_run_that_starts_ended_frees_its_slot(stores: Stores) -> None:
-    """A hold-out is an entry, and no lock."""
+def test_a_run_that_starts_ended_is_an_entry_and_never_lives(stores: Stores) -> None:
+    """Whoever is held out was there."""
     stores.runs.start(ended(run()), None)
-    assert [(s.live, s.entries) for s in slots(stores)] == [(False, 1)]
+    assert [s.entries for s in slots(stores)] == [1]
+    assert list(stores.customers.head(ANN.node_id, consistent=True).runs) == []
 
 
 def test_a_run_is_replaced_by_who_read_it_last(stores: Stores) -> None:
@@ -77,7 +73,6 @@ def test_a_run_is_replaced_by_who_read_it_last(stores: Stores) -> None:
         with pytest.raises(StaleWriteError):
             stores.runs.save(first, after, token="x")
     assert stores.runs.load(run().run_id) == second
-    assert [s.live for s in slots(stores)] == [True]
 
 
 def test_a_run_never_started_cannot_be_saved(stores: Stores) -> None:
@@ -86,13 +81,18 @@ def test_a_run_never_started_cannot_be_saved(stores: Stores) -> None:
         stores.runs.save(StoredRun(run(), 1), run(), token="")
 
 
-def test_an_ending_frees_its_own_slot_only(stores: Stores) -> None:
-    """A run that a later one has followed leaves that one's lock alone, also when it is marked after its end."""
-    first = stores.runs.start(run("one"), None)
-    over = stores.runs.save(first, ended(first.run), token="")
-    stores.runs.start(run("two"), slots(stores)[0])
-    stores.runs.save(over, replace(over.run, converted_at=minutes(7)), token="")
-    assert [(s.run_id, s.live) for s in slots(stores)] == [(run("two").run_id, True)]
+def test_a_task_is_known_to_ring_when_its_token_was_stored(stores: Stores) -> None:
+    """Whatever an event makes of the run: whoever moves it earlier knows that the task does not know."""
+    stored = stores.runs.start(run(), None)
+    assert stored.rings_at is None
+    waits = stores.runs.save(stored, replace(run(), due=minutes(60)), token="t")
+    moved = stores.runs.save(waits, replace(run(), due=minutes(5)), token="t")
+    assert (moved.rings_at, moved.run.due) == (minutes(60), minutes(5))
+    assert stores.runs.load(run().run_id) == moved
+    awake = stores.runs.save(moved, replace(run(), due=minutes(5)), token="")
+    assert awake.rings_at is None
+    asleep = stores.runs.save(awake, replace(run(), due=minutes(9), look_at=minutes(7)), token="u")
+    assert asleep.rings_at == minutes(7)
 
 
 def test_a_run_keeps_all_it_was(stores: Stores) -> None:

@@ -147,13 +147,13 @@ def _under_way() -> World:
     return world
 
 
-SAVES = 6
-"""The sender's writes in the next six hours: claim, outcome and token, for the push and for the text message."""
+SAVES = 4
+"""The sender's writes in the next six hours: the claim, and the outcome with the token, of push and text message."""
 
 AT_ANY_SAVE = [pytest.param(n, moment, id=f"{moment} {n}") for n in range(SAVES) for moment in ("before", "after")]
 
 
-def test_the_sender_makes_six_writes() -> None:
+def test_the_sender_makes_four_writes() -> None:
     """The cases below meet every one of them."""
     world = _under_way()
     counting = AtSave(-1, "before", lambda: None)

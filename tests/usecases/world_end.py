@@ -50,7 +50,7 @@ def end_of(world: World, reference: str) -> End:
         ledger=[(str(entry.channel), entry.outcome) for entry in ledger],
         claimed=[_about(world, entry.claimed_at) for entry in ledger],
         noted=[world.runs.find_message(e.provider_id or "") is not None for e in ledger if e.outcome == "sent"],
-        slots=sorted((slot.key or "", slot.entries, slot.live) for slot in customer.slots),
+        slots=sorted((slot.key or "", slot.entries, customer.in_progress(slot)) for slot in customer.slots),
         executions=sorted(execution.status for execution in world.machine.executions.values()),
         over=sorted(
             _about(world, execution.ended) for execution in world.machine.executions.values() if execution.ended

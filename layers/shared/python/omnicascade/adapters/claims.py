@@ -30,7 +30,6 @@ def slot_taken(run: Run, slot: Slot | None) -> Slot:
         journey=run.journey,
         key=run.key,
         run_id=run.run_id,
-        live=run.live,
         entries=(slot.entries if slot else 0) + 1,
         last_started=run.started_at,
         first_started=slot.first_started if slot else run.started_at,

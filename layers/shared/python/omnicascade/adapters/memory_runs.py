@@ -36,7 +36,7 @@ class MemoryRunStore:
         node, key = home_of(run.run_id), keys.slot_key(run.journey, run.key)
         slots = self._customers.at(node).slots
         held, read = slots.get(key), slot if slot and slot.node == node else None
-        if (held and (held.entries, held.live)) != (read and (read.entries, read.live)):
+        if (held and held.entries) != (read and read.entries):
             raise StaleWriteError(f"{run.journey} was entered by this customer in the meantime")
         slots[key] = slot_taken(run, slot)
         return self._keep(StoredRun(run, 1))
@@ -64,21 +64,12 @@ class MemoryRunStore:
         """See `RunStore.save`."""
         self._require(before)
         self._give_back(give_back or Claim())
-        if before.run.live and not run.live:
-            self._free(run)
         return self._keep(successor(before, run, token, entered))
 
     def _require(self, before: StoredRun) -> None:
         held = self.load(before.run.run_id)
         if held is None or held.revision != before.revision:
             raise StaleWriteError(f"run {before.run.run_id} changed since it was read")
-
-    def _free(self, run: Run) -> None:
-        slots = self._customers.at(home_of(run.run_id)).slots
-        key = keys.slot_key(run.journey, run.key)
-        held = slots.get(key)
-        if held and held.run_id == run.run_id:
-            slots[key] = replace(held, live=False)
 
     def claim(
         self, before: StoredRun, run: Run, claim: Claim, *, token: str = "", entered: str | None = None

@@ -1,7 +1,7 @@
 """Runs, their slots and their messages in the table, and what messages took of caps and budgets.
 
 A live run stands in the head of its home node and in the index of live runs; when it ends, one transaction moves it
-out of both and frees its slot. It never moves back, so whoever looks first among the live and then among the ended
+out of both. It never moves back, so whoever looks first among the live and then among the ended
 misses none.
 """
 
@@ -38,8 +38,8 @@ from omnicascade.usecases.store_ports import Claim, LivePage, Reservation, SentM
 ATTEMPTS: Final = 8
 """How often a contact is taken out of a log that others write at the same time, and a run is saved with it."""
 
-_RUN, _FREED = 0, 2
-"""Places in the transactions of `save`: the run as it was read, and the slot of one that ends."""
+_RUN = 0
+"""The place of the run as it was read in the transactions of `save`."""
 
 _NEW: Final = "attribute_not_exists(pk)"
 _UNCHANGED: Final = "rev = :rev"
@@ -56,7 +56,7 @@ class DynamoRunStore:
         unchanged: str = _NEW
         values: Item = {}
         if slot and slot.node == home_of(run.run_id):
-            unchanged, values = "entries = :entries AND live = :live", _as_read(slot)
+            unchanged, values = "entries = :entries", {":entries": number(slot.entries)}
         started, taken = StoredRun(run, 1), slot_taken(run, slot)
         try:
             self._table.transact([put_action(run_item(started), _NEW), put_action(slot_item(taken), unchanged, values)])
@@ -86,12 +86,12 @@ class DynamoRunStore:
         entered: str | None = None,
         give_back: Claim | None = None,
     ) -> StoredRun:
-        """See `RunStore.save`. Cost: 1 write unit per KB; twice that and 4 for slot and move when the run ends; what is
-        given back costs 1 read unit more and twice the writes."""
+        """See `RunStore.save`. Cost: 1 write unit per KB; four times that when the run ends, and moves; what is given
+        back costs 1 read unit more and twice the writes."""
         after = successor(before, run, token, entered)
-        ends, frees = before.run.live and not run.live, True
+        ends = before.run.live and not run.live
         for _ in range(ATTEMPTS):
-            actions = [*(_ending(before, after, frees=frees) if ends else [_replacing(before, after)])]
+            actions = [*(_ending(before, after) if ends else [_replacing(before, after)])]
             actions += self._returning(give_back or Claim())
             try:
                 self._carry_out(actions)
@@ -100,9 +100,7 @@ class DynamoRunStore:
             except ConditionFailedError as error:
                 if not error.failed or _RUN in error.failed:
                     raise StaleWriteError(f"run {run.run_id} changed since it was read") from error
-                # An erasure took the slot, or it is another run's by now; or the log is another one by now.
-                frees = frees and _FREED not in error.failed
-                continue
+                continue  # the log is another one by now
             return after
         raise StaleWriteError(f"what run {run.run_id} gives back keeps changing")
 
@@ -217,22 +215,10 @@ def _replacing(before: StoredRun, after: StoredRun) -> Item:
     return put_action(run_item(after), _UNCHANGED, _as_of(before))
 
 
-def _ending(before: StoredRun, after: StoredRun, *, frees: bool) -> list[Item]:
-    """The run's move out of the live ones, and its slot's release at place `_FREED`."""
-    run = after.run
-    moved = [
-        delete_action(*keys.run_key(run.run_id, live=True), _UNCHANGED, _as_of(before)),
-        put_action(run_item(after)),
-    ]
-    if not frees:
-        return moved
-    values: Item = {":no": {"BOOL": False}, ":run": text(run.run_id)}
-    slot = keys.slot_key(run.journey, run.key)
-    return [*moved, update_action(home_of(run.run_id), slot, "SET live = :no", "run = :run", values)]
-
-
-def _as_read(slot: Slot) -> Item:
-    return {":entries": number(slot.entries), ":live": {"BOOL": slot.live}}
+def _ending(before: StoredRun, after: StoredRun) -> list[Item]:
+    """The run's move out of the live ones."""
+    live = keys.run_key(after.run.run_id, live=True)
+    return [delete_action(*live, _UNCHANGED, _as_of(before)), put_action(run_item(after))]
 
 
 def _as_of(before: StoredRun) -> Item:

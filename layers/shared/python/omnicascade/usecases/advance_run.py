@@ -91,7 +91,7 @@ class RunDriver:
         person = person_of(customer, engine.needs(journey, self.deployment), self.post.events, turn.now)
         step = engine.advance(journey, stored.run, person, self.deployment, _on_time(stored.run, turn.now))
         if step.command is not None:
-            return self._carried_out(step.command, step.run, stored, journey, customer, turn), False
+            return self._carried_out(step.command, step.run, stored, journey, customer, turn)
         if step.run == stored.run and turn.superseded(stored):
             return stored, True
         return self.runs.save(stored, step.run, **turn.kept(stored, turn.token)), True
@@ -112,8 +112,8 @@ class RunDriver:
 
     def _carried_out(
         self, command: Command, run: Run, stored: StoredRun, journey: Journey, customer: Customer, turn: Turn
-    ) -> StoredRun:
-        """The run behind a command; `run` is what the engine made of `stored` when it gave it."""
+    ) -> tuple[StoredRun, bool]:
+        """The run behind a command, and whether it rests; `run` is what the engine made of `stored` when it gave it."""
         match command:
             case Send():
                 sender = MessageSender(self.runs, self.journeys, self.post, self.deployment)
@@ -122,7 +122,7 @@ class RunDriver:
                 self._say(command, customer, turn.now)
             case CallWebhook():
                 run = self._call(command, run, journey, turn)
-        return self.runs.save(stored, run, **turn.kept(stored))
+        return self.runs.save(stored, run, **turn.kept(stored)), False
 
     def _say(self, said: SetTraits, customer: Customer, now: datetime) -> None:
         """Say traits of the customer on the one road; repeated under the same id it is one event."""

@@ -58,9 +58,9 @@ class Seal:
             self.store.revise(node, lambda projection: entombed(projection, erasure), until=until)
         self.store.remove_edges(self._edges(erasure))
         for node in erasure.nodes:
-            for slot in self.customers.head(node, consistent=True).slots:
-                if slot.live and slot.last_started <= erasure.at:
-                    self._stop(slot.run_id, now)
+            for stored in self.customers.head(node, consistent=True).runs:
+                if stored.run.started_at <= erasure.at:
+                    self._stop(stored.run.run_id, now)
 
     def _edges(self, erasure: Erasure) -> Collection[Edge]:
         """The edges at the person's nodes that were proposed by what was received until the erasure: those whose event

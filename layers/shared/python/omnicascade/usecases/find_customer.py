@@ -44,6 +44,10 @@ class Customer:
         """The customer as journeys see them where no condition asks for history (`read_person.person_of`)."""
         return Person(self.profile, contacts=tuple(contact for log in self.logs for contact in log.contacts))
 
+    def in_progress(self, slot: Slot) -> bool:
+        """Whether the slot's latest run is among the live ones that were read."""
+        return any(stored.run.run_id == slot.run_id for stored in self.runs)
+
     @property
     def own_log(self) -> ContactLog:
         """The log that the next message is written to: the profile id's."""

@@ -25,7 +25,7 @@ from omnicascade.usecases.move_runs import ATTEMPTS
 from omnicascade.usecases.pause_sign import is_paused
 from omnicascade.usecases.read_customer import known_customer
 from omnicascade.usecases.show_runs import live_page, message_response, run_response
-from omnicascade.usecases.start_run import begin, enter, slots_in
+from omnicascade.usecases.start_run import begin, enter
 from omnicascade.usecases.store_ports import CustomerStore, JourneyStore, RunStore, StoredRun
 from omnicascade.usecases.timer_port import RunTimer
 
@@ -118,11 +118,11 @@ class RunDesk:
     def _not_begun(self, journey: Journey, customer: Customer) -> StoredRun | None:
         """A live run that no sender has touched: an earlier start may have died before its timer was started.
 
-        Starting the timer again is harmless, and without one the run would keep its slot for ever.
+        Starting the timer again is harmless, and without one the run would live for ever.
         """
-        for slot in slots_in(customer, {journey.name}):
-            stored = self.runs.load(slot.run_id) if slot.live and slot.key is None else None
-            if stored and stored.run.live and not stored.token and not stored.run.ledger:
+        for stored in customer.runs:
+            ours = (stored.run.journey, stored.run.key) == (journey.name, None)
+            if ours and not stored.token and not stored.run.ledger:
                 return stored
         return None
 

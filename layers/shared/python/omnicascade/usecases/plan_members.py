@@ -107,7 +107,7 @@ class MemberPlanner:
             journey,
             entries=sum(slot.entries for slot in slots),
             last_started=max((slot.last_started for slot in slots), default=None),
-            live=any(slot.live for slot in slots),
+            live=any(customer.in_progress(slot) for slot in slots),
             now=self._at,
         )
         return "" if verdict.ok else verdict.reason

@@ -35,8 +35,11 @@ class MessageSender:
 
     def send(
         self, send: Send, run: Run, stored: StoredRun, journey: Journey, customer: Customer, turn: Turn
-    ) -> StoredRun:
-        """Write, claim and deliver one message; `run` has it in its ledger, `stored` not yet."""
+    ) -> tuple[StoredRun, bool]:
+        """Write, claim and deliver one message; `run` has it in its ledger, `stored` not yet.
+
+        Returns the run, and whether it rests now, with the turn's token, or has ended.
+        """
         draft = self.post.writer.draft(send, run, journey, customer, self.deployment, turn.now)
         if draft.over:
             return self._refused(send, draft.over, run, stored, journey, turn)
@@ -47,9 +50,11 @@ class MessageSender:
             return self._refused(send, str(error), run, stored, journey, turn)
         return self._deliver(send, draft, claim, claimed, stored.run, journey, customer, turn)
 
-    def _refused(self, send: Send, reason: str, run: Run, stored: StoredRun, journey: Journey, turn: Turn) -> StoredRun:
+    def _refused(
+        self, send: Send, reason: str, run: Run, stored: StoredRun, journey: Journey, turn: Turn
+    ) -> tuple[StoredRun, bool]:
         refused = engine.refuse(journey, run, send.message_id, reason, turn.now)
-        return self.runs.save(stored, refused, **turn.kept(stored))
+        return self.runs.save(stored, refused, **turn.kept(stored)), False
 
     def _deliver(
         self,
@@ -61,7 +66,7 @@ class MessageSender:
         journey: Journey,
         customer: Customer,
         turn: Turn,
-    ) -> StoredRun:
+    ) -> tuple[StoredRun, bool]:
         """Call the provider for a claim and record what it said; gives the claim back when surely nothing was sent."""
         try:
             delivery = self.post.deliver(
@@ -107,7 +112,8 @@ class MessageSender:
 
     def _recorded(
         self, send: Send, claim: Claim, claimed: StoredRun, journey: Journey, delivery: Delivery, turn: Turn
-    ) -> StoredRun:
+    ) -> tuple[StoredRun, bool]:
+        """The outcome, and in the same write where the run rests now, if that is sure without another look."""
         for _ in range(ATTEMPTS):
             run = engine.record_outcome(
                 journey,
@@ -121,9 +127,11 @@ class MessageSender:
             )
             if delivery.ended_by:
                 run = engine.apply(journey, run, delivery.ended_by, turn.now) or run
+            freed = _freed(send, claim, claimed.run, run)
+            resting = engine.rest(journey, run, turn.now)
+            kept = turn.kept(claimed, turn.token if resting else "")
             try:
-                freed = _freed(send, claim, claimed.run, run)
-                return self.runs.save(claimed, run, **turn.kept(claimed), give_back=freed)
+                return self.runs.save(claimed, resting or run, **kept, give_back=freed), resting is not None
             except StaleWriteError:
                 claimed = reloaded(self.runs, claimed.run.run_id)
         raise StaleWriteError(f"run {claimed.run.run_id} keeps changing")

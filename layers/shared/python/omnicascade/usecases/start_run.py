@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from omnicascade.domain.deployment import Deployment
+from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.event import Event
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
@@ -62,12 +63,15 @@ def enter(
         journey,
         entries=sum(slot.entries for slot in slots),
         last_started=max((slot.last_started for slot in slots), default=None),
-        live=any(slot.live for slot in slots),
+        live=any(customer.in_progress(slot) for slot in slots),
         now=now,
     )
     if not verdict.ok:
         return Entry(None, verdict.reason)
     profile = customer.profile
+    own = next((slot for slot in slots if slot.node == profile.profile_id), None)
+    if own and not customer.in_progress(own):
+        _require_ended(own, runs)
     run = engine.start(
         journey,
         run_id=make_run_id(journey.name, profile.profile_id, mark),
@@ -78,8 +82,14 @@ def enter(
         anchor=anchor_of(journey, customer),
         audience=audience,
     )
-    own = next((slot for slot in slots if slot.node == profile.profile_id), None)
     return Entry(runs.start(run, own), verdict.reason)
+
+
+def _require_ended(slot: Slot, runs: RunStore) -> None:
+    """A head is no snapshot: a slot may be seen just taken, and the run that took it not yet."""
+    stored = runs.load(slot.run_id)
+    if stored and stored.run.live:
+        raise StaleWriteError(f"{slot.journey} was entered by this customer in the meantime")
 
 
 def anchors_of(journey: Journey, customer: Customer) -> list[str]:
@@ -127,8 +137,3 @@ def task_input(run: Run, waits: Sequence[int]) -> dict[str, Any]:
 def outcome_of(run: Run) -> dict[str, str | None]:
     """A run's end as the execution's output shows it."""
     return {"run": run.run_id, "outcome": run.outcome, "reason": run.reason}
-
-
-def slots_in(customer: Customer, journeys: Collection[str]) -> list[Slot]:
-    """The customer's slots in some journeys."""
-    return [slot for slot in customer.slots if slot.journey in journeys]

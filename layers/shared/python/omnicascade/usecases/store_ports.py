@@ -82,7 +82,10 @@ class EventStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a customer stands with one journey and key: the lock for one live run, and the memory of re-entry.
+    """Where a customer stands with one journey and key: the memory of re-entry.
+
+    It is taken in one write with the start of a run, so that of two starts one is refused; whether that run still lives
+    says the run.
 
     Attributes:
         run_id: the latest run.
@@ -95,7 +98,6 @@ class Slot:
     journey: str
     key: str | None
     run_id: str
-    live: bool
     entries: int
     last_started: datetime
     first_started: datetime
@@ -316,7 +318,7 @@ class RunStore(Protocol):
         entered: str | None = None,
         give_back: Claim | None = None,
     ) -> StoredRun:
-        """Replace a run if nobody else did since `before`; a run that ends frees its slot in the same write.
+        """Replace a run if nobody else did since `before`.
 
         `entered` left out stays as it was. `give_back` is what a message took of caps and budget that surely was not
         sent, as this write says: it goes back in the same write, so that it goes back exactly once.

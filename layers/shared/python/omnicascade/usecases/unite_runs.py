@@ -51,7 +51,8 @@ class RunUnion:
                 yield stored
         for slot in customer.slots:
             # A run that ended in favour of this one started after it, and it is still the latest of its slot.
-            if slot.live or (slot.journey, slot.key) != (run.journey, run.key) or slot.last_started < run.started_at:
+            alike = (slot.journey, slot.key) == (run.journey, run.key)
+            if not alike or customer.in_progress(slot) or slot.last_started < run.started_at:
                 continue
             if slot.run_id == run.run_id or slot.run_id in run.absorbed:
                 continue

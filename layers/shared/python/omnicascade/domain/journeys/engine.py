@@ -23,7 +23,7 @@ from omnicascade.domain.journeys.rules import Verdict, admits, held_out, held_ou
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.journeys.scene import step_states
 from omnicascade.domain.journeys.stimuli import apply
-from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, next_moment
+from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, next_moment, rest
 from omnicascade.domain.journeys.watching import observe
 
 __all__ = (
@@ -54,6 +54,7 @@ __all__ = (
     "record_call",
     "record_outcome",
     "refuse",
+    "rest",
     "resume",
     "start",
     "step_states",

@@ -19,6 +19,7 @@ from omnicascade.domain.journeys.moves import (
     require_pinned,
     settled,
     slot,
+    watches,
 )
 from omnicascade.domain.journeys.ordering import order_of
 from omnicascade.domain.journeys.outcomes import record_call, record_outcome
@@ -82,6 +83,24 @@ def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, 
     return Step(with_look(scene, run), None)
 
 
+def rest(journey: Journey, run: Run, now: datetime) -> Run | None:
+    """Where `advance` would leave a run whose message is on its way, if no look at the customer is needed to know.
+
+    None where one is needed: another message, a choice or an event may follow, or a condition is watched.
+    """
+    if watches(journey) or run.waiting or run.paused_at:
+        return None
+    while run.live and run.due is not None and run.due <= now:
+        at = instruction_at(journey, run)
+        if at is None or isinstance(at, Jump | Wait | End):
+            run = _onward(run, at, now)
+        elif isinstance(at, Cascade) and run.cascade and slot(journey, run) is None:
+            run = behind_cascade(run)
+        else:
+            return None
+    return run
+
+
 def next_moment(run: Run) -> datetime | None:
     """See `Run.next_moment`."""
     return run.next_moment
@@ -129,7 +148,20 @@ def _settled(journey: Journey, run: Run, now: datetime) -> Run:
     return run
 
 
-def _execute(scene: Scene, run: Run) -> Step:  # noqa: C901, PLR0912 - one case for each instruction
+def _onward(run: Run, at: Jump | Wait | End | None, now: datetime) -> Run:
+    """The run behind what asks nothing of the customer."""
+    match at:
+        case Jump():
+            return replace(run, pc=at.to)
+        case Wait():
+            return wait(run, at, now)
+        case End():
+            return ended(run, now, at.step, "completed", at.reason)
+        case None:
+            return ended(run, now, "", "completed", "nothing left to do")
+
+
+def _execute(scene: Scene, run: Run) -> Step:  # noqa: C901 - one case for each instruction
     instruction = instruction_at(scene.journey, run)
     match instruction:
         case SendMessage(step):
@@ -146,10 +178,6 @@ def _execute(scene: Scene, run: Run) -> Step:  # noqa: C901, PLR0912 - one case 
             moved = forked(scene, run, instruction)
         case Split():
             moved = split(scene, run, instruction)
-        case Jump():
-            moved = replace(run, pc=instruction.to)
-        case Wait():
-            moved = wait(scene, run, instruction)
         case WaitUntil():
             moved = wait_until(scene, run, instruction)
         case WaitLocal():
@@ -158,10 +186,8 @@ def _execute(scene: Scene, run: Run) -> Step:  # noqa: C901, PLR0912 - one case 
             moved = wait_for(scene, run, instruction)
         case Digest():
             moved = digest(scene, run, instruction)
-        case End(step, reason):
-            moved = ended(run, scene.now, step, "completed", reason)
-        case None:
-            moved = ended(run, scene.now, "", "completed", "nothing left to do")
+        case Jump() | Wait() | End() | None:
+            moved = _onward(run, instruction, scene.now)
     return Step(moved, None)
 
 

@@ -31,9 +31,9 @@ _DAYS_AHEAD: Final = 9
 skip into today."""
 
 
-def wait(scene: Scene, run: Run, at: Wait) -> Run:
+def wait(run: Run, at: Wait, now: datetime) -> Run:
     """Due so long after now."""
-    return _until(scene, run, at.step, scene.now + at.length, f"waits {spell(at.length)}")
+    return _until(run, at.step, now + at.length, f"waits {spell(at.length)}", now)
 
 
 def wait_until(scene: Scene, run: Run, at: WaitUntil) -> Run:
@@ -48,7 +48,7 @@ def wait_until(scene: Scene, run: Run, at: WaitUntil) -> Run:
         return ended(run, scene.now, at.step, "failed", f"{at.path} is {show(value)}, beyond the end of the calendar")
     if until - scene.now > LONGEST:
         return ended(run, scene.now, at.step, "failed", f"{at.path} is {show(value)}, more than {spell(LONGEST)} away")
-    return _until(scene, run, at.step, until, f"waits until {until.isoformat()} ({at.path})")
+    return _until(run, at.step, until, f"waits until {until.isoformat()} ({at.path})", scene.now)
 
 
 def moment_in(value: object) -> datetime | None:
@@ -77,7 +77,8 @@ def wait_local(scene: Scene, run: Run, at: WaitLocal) -> Run:
         local = datetime(day.year, day.month, day.day, at.minute // 60, at.minute % 60, tzinfo=zone)
         until = local.astimezone(UTC)
         if day.weekday() in at.days and until >= came:
-            return _until(scene, run, at.step, until, f"waits until {until.isoformat()}, {zone.key} ({origin})")
+            reason = f"waits until {until.isoformat()}, {zone.key} ({origin})"
+            return _until(run, at.step, until, reason, scene.now)
     return ended(run, scene.now, at.step, "failed", "no weekday to wait for")
 
 
@@ -142,9 +143,9 @@ def _since(run: Run, now: datetime) -> datetime:
     return run.entered_at if run.due <= run.started_at else min(run.due, now)
 
 
-def _until(scene: Scene, run: Run, step: str, until: datetime, reason: str) -> Run:
+def _until(run: Run, step: str, until: datetime, reason: str, now: datetime) -> Run:
     waiting = replace(run, pc=run.pc + 1, due=until, owed_since=None)
-    return decided(waiting, scene.now, step, "waited", reason)
+    return decided(waiting, now, step, "waited", reason)
 
 
 def _resting(scene: Scene, run: Run, step: str, until: datetime, reason: str) -> Run:
