@@ -1,7 +1,7 @@
 """The engine's laws, on random journeys and random interleavings of timer, provider and events."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.journeys import engine
+from omnicascade.domain.journeys.commands import CallWebhook, Send, SetTraits, Step
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.program import Cascade, Check, SendMessage
-from omnicascade.domain.journeys.run import Run, from_json, to_json
+from omnicascade.domain.journeys.run import Run, SendOutcome, from_json, to_json
 from omnicascade.domain.profile import Profile
 from tests.domain.journeys.journey_builders import START, World, customer, event, journey
 
@@ -126,6 +127,62 @@ def test_what_is_foreseen_is_what_happens_when_nobody_reacts(flow: Journey, prof
     reachable = {known.identifier.type for known in profile.identifiers}
     expected = [c for c in _listed(flow, mail="email" in reachable) if _type(c) in reachable]
     assert channels == expected
+
+
+@dataclass
+class _Resting(World):
+    """Compares, after every message, where the run rests by itself with where a look at the customer leaves it."""
+
+    rested: int = 0
+
+    def _carry_out(self, command: Send | SetTraits | CallWebhook, run: Run) -> Run:
+        after = super()._carry_out(command, run)
+        found = engine.rest(self.journey, after, self.now)
+        if found:
+            assert engine.advance(self.journey, after, self.person, self.deployment, self.now) == Step(found, None)
+            self.rested += 1
+        return after
+
+
+@settings(deadline=None)
+@given(journeys(), PROFILES, st.sampled_from(["sent", "failed", "unknown"]))
+def test_a_run_rests_by_itself_only_where_a_look_would_leave_it(
+    flow: Journey, profile: Profile, outcome: SendOutcome
+) -> None:
+    """Whatever became of the message: the same wait, the same end, the same decisions."""
+    world = _Resting(flow, profile, outcome=outcome)
+    world.enter(event("Enter"))
+    while world.run.live:
+        assert world.run.due is not None
+        world.now = world.run.due
+        world.move()
+
+
+def test_a_cascade_nobody_answers_needs_no_look_behind_its_messages() -> None:
+    """Each of the three rests or ends the run; what comes behind a plain wait is waited for, too."""
+    world = _Resting(journey())
+    world.enter().until(timedelta(days=3))
+    assert (world.rested, len(world.sent)) == (3, 3)
+    world = _Resting(journey({"email": {"template": "t"}}, {"wait": "1d"}, {"push": {"template": "t"}}))
+    world.enter()
+    assert (world.rested, world.run.due) == (1, START + timedelta(days=1))
+
+
+def test_who_watches_or_chooses_is_looked_at_again() -> None:
+    """A condition that may hold by now, an event that may have come, a branch, another message: none rests unseen."""
+    mail = {"email": {"template": "t"}}
+    behind: list[dict[str, Any]] = [
+        {"wait_for": {"event": "Order Completed", "timeout": "1d"}},
+        {"branch": [{"if": {"trait": "vip", "is": True}, "then": [{"wait": "1d"}]}]},
+        {"push": {"template": "t"}},
+    ]
+    for step in behind:
+        world = _Resting(journey(mail, step))
+        world.enter()
+        assert world.rested == (1 if "push" in step else 0)  # behind the push the run ends
+    watching = _Resting(journey(exit=[{"when": {"trait": "vip", "is": True}}]))
+    watching.enter().until(timedelta(days=3))
+    assert (watching.rested, len(watching.sent)) == (0, 3)
 
 
 def _type(channel: str) -> str:

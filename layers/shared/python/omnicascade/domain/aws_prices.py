@@ -29,14 +29,15 @@ _VISIT_GB_S: Final = Decimal("0.1")
 """Of Lambda each time a run is moved: 100 to 200 ms with 512 MB to 1 GB, most of it waiting for the table."""
 _VISIT_EXPRESS_GB_S: Final = Decimal("0.00625")
 """Of an Express child each time: 64 MB for as long as its batch takes, a tenth of a second a customer."""
-_START_WRITES: Final = 6
+_RUN_WRITES: Final = 8
 _VISIT_WRITES: Final = 1
-_MESSAGE_WRITES: Final = 6
-"""Write units: a run and its slot in one transaction; a run that rests, with its place in the index; claim, outcome,
-message and link. Three messages in four visits take 28, where the benchmark of audiences counted 27."""
+_MESSAGE_WRITES: Final = 4
+"""Write units: a run's start with its slot, and its move when it ends, each in a transaction and in the index; its next
+moment in the index; claim, outcome that rests the run, message and link. Three messages in three visits take 23, where
+the benchmark of audiences counted 22."""
 _VISIT_READS: Final = 14
-"""Read units: the run, the heads of its customer's identifiers, settings, templates, the last look; counted there: 56
-in four visits."""
+"""Read units: the run, the heads of its customer's identifiers, settings, templates, the last look; counted there: 42
+in three visits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def cost_of_runs(*, runs: int, visits: int, messages: int, audience: bool) -> Ex
         invocations = transitions
     else:
         transitions, express, invocations = visits + runs, Decimal(), visits
-    writes = runs * _START_WRITES + visits * _VISIT_WRITES + messages * _MESSAGE_WRITES
+    writes = runs * _RUN_WRITES + visits * _VISIT_WRITES + messages * _MESSAGE_WRITES
     return ExecutionCost(
         transitions=transitions,
         orchestration=transitions * TRANSITION_USD + express,
