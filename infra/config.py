@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from infra.identity_config import IdentityConfig, identity_document
-from omnicascade.domain.computed_definition import computed_from
-from omnicascade.domain.computed_shipped import SHIPPED_DEFINITIONS
+from omnicascade.domain.computed.definition import computed_from
+from omnicascade.domain.computed.shipped import SHIPPED_DEFINITIONS
 from omnicascade.domain.deployment import Cap, Channel, Price, Source, Topic
 from omnicascade.domain.errors import UnacceptableError
 from omnicascade.domain.identity_rules_json import TRUST_WORDS, with_trust
@@ -84,7 +84,7 @@ class StageConfig:
     email_from: str
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     computed: Sequence[Mapping[str, Any]] = SHIPPED_DEFINITIONS
-    """Computed traits, see omnicascade.domain.computed_definition; `(*SHIPPED_DEFINITIONS, {…})` adds one."""
+    """Computed traits, see omnicascade.domain.computed.definition; `(*SHIPPED_DEFINITIONS, {…})` adds one."""
     topics: Mapping[str, Topic] = field(default_factory=lambda: {"promotions": Topic.OPT_OUT})
     channels_off: tuple[str, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict[str, Price])

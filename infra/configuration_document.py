@@ -12,7 +12,7 @@ from typing import Any, Final
 from infra.config import StageConfig, deployment_document
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.segment_definition import load_segment
 from omnicascade.domain.segments import Segment
 from omnicascade.domain.template_definition import load_template

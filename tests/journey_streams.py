@@ -14,7 +14,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from omnicascade.domain.errors import UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 
 TEMPLATE: Final = "cart"
 WAITS: Final = ("10m", "1h", "5h", "1d")

@@ -9,7 +9,7 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Generator
-from typing import Final
+from typing import Final, cast
 
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
@@ -52,4 +52,4 @@ def adopt_loggers() -> None:
         for handler in logger.handlers if isinstance(logger, logging.Logger) else ():
             ours = isinstance(handler.formatter, LambdaPowertoolsFormatter)
             if ours and isinstance(handler, logging.StreamHandler):
-                handler.setStream(_CONSOLE)
+                cast("logging.StreamHandler[io.TextIOBase]", handler).setStream(_CONSOLE)

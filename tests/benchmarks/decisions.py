@@ -17,7 +17,7 @@ from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.joining import join
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.commands import Send
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.journeys.run import Decision, Run

@@ -18,7 +18,7 @@ from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.domain.deployment import Channel, Deployment
 from omnicascade.domain.identifiers import Identifier
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.rehearsal.scenario import Arrives, Consents, Happening, Reacts, Scenario, event_of, opening_of
 from omnicascade.domain.rehearsal.stage import Stage
 from omnicascade.domain.rehearsal.world import rehearse

@@ -9,7 +9,7 @@ from omnicascade.adapters.liquid_renderer import LiquidRenderer
 from omnicascade.adapters.memory_configuration import MemoryConfigurationStore
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.rehearse import RehearsalDesk
 from omnicascade.usecases.serve_staff import StaffDesk

@@ -12,7 +12,7 @@ import pytest
 from omnicascade.domain.deployment import Cap, Channel, Deployment, Price
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.journeys.commands import Send
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.person import Contact, JourneyClass
 from omnicascade.usecases.claim_message import Till, month_of

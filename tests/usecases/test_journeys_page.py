@@ -14,7 +14,7 @@ from omnicascade.cli import app
 from omnicascade.domain.conditions.reading import read_condition
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.documents import read_document
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.json_text import parse_json
 from omnicascade.domain.segment_definition import load_segment
 from omnicascade.domain.segments import Segment

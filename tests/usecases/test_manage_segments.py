@@ -14,7 +14,7 @@ from omnicascade.adapters.memory_segments import MemoryCensus
 from omnicascade.domain.conditions.reading import read_condition
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, UnacceptableError
 from omnicascade.domain.intervals import wilson
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.usecases.manage_segments import segments_response
 from omnicascade.usecases.preview_segment import SegmentPreview
 from tests.usecases.segment_world import bench, check, identify, listed, put

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnicascade.domain.computed_shipped import SHIPPED
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.shipped import SHIPPED
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.identifiers import Identifier, NodeId

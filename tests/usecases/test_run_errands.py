@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.usecases.keep_schedules import ScheduleKeeper
 from tests.usecases.segment_world import NO_ORDER, identify, listed, order, put
 from tests.usecases.world import World

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.engine import held_out
 from tests.domain.rehearsal.stories import ADDED, ANN, CASCADE, decided, played, reasons, sent
 from tests.usecases.world import World

@@ -19,7 +19,7 @@ from omnicascade.adapters.memory_stores import MemoryLinkStore
 from omnicascade.adapters.schedule_memory import MemoryScheduleMemory
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import ConflictError, UnavailableError
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.templates import Template, Wording
 from omnicascade.usecases.backfill_segment import Backfill

@@ -11,7 +11,7 @@ from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.commands import CallWebhook, Send, SetTraits
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.person import Contact, Person
 from omnicascade.domain.journeys.run import Run, SendOutcome

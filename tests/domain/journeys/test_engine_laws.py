@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.journeys import engine
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import EventEntry, Journey
 from omnicascade.domain.journeys.journey import from_json as journey_from_json
 from omnicascade.domain.journeys.journey import to_json as journey_to_json

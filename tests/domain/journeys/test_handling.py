@@ -8,7 +8,7 @@ import pytest
 
 from omnicascade.domain.errors import ConflictError
 from omnicascade.domain.journeys import engine
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import Run
 from tests.domain.journeys.journey_builders import CASCADE, START, World, customer, hours, journey

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from tests.domain.journeys.shipped.shipped_stage import JOURNEYS, identify, leaves, reacts, rehearse, track
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TextIO
 from omnicascade.cli.event_lines import STANDARD_INPUT, EventLines, StoppedError, find_files
 from omnicascade.cli.rebuild_report import RebuildReport
 from omnicascade.cli.rebuild_settings import RebuildSettings, Sources, read_settings
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.errors import InvalidInputError
 from omnicascade.usecases.rebuild_profiles import ProfileRebuild, RebuildSummary, Rebuilt, digest_of
 

@@ -13,7 +13,7 @@ from omnicascade.domain.identity_rules import DEFAULT_RULES, IdentityRules
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from omnicascade.domain.computed_traits import ComputedTraits
+    from omnicascade.domain.computed.traits import ComputedTraits
     from omnicascade.domain.segments import Segment
 
 
@@ -66,7 +66,7 @@ sets its own."""
 
 
 def _shipped() -> ComputedTraits:
-    from omnicascade.domain.computed_shipped import SHIPPED  # noqa: PLC0415 - naming a source needs no computed traits
+    from omnicascade.domain.computed.shipped import SHIPPED  # noqa: PLC0415 - naming a source needs no computed traits
 
     return SHIPPED
 

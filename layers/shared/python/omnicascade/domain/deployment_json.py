@@ -13,7 +13,7 @@ from omnicascade.domain.identity_rules import DEFAULT_RULES
 from omnicascade.domain.identity_rules_json import rules_from
 
 if TYPE_CHECKING:
-    from omnicascade.domain.computed_traits import ComputedTraits
+    from omnicascade.domain.computed.traits import ComputedTraits
     from omnicascade.domain.deployment import Cap
 
 
@@ -56,7 +56,7 @@ def _hosts(values: object) -> frozenset[str]:
 @lru_cache(maxsize=4)
 def _computed(definitions: str) -> ComputedTraits:
     """Read once, not with every load of the settings."""
-    from omnicascade.domain.computed_definition import computed_from  # noqa: PLC0415 - who reads sources needs none
+    from omnicascade.domain.computed.definition import computed_from  # noqa: PLC0415 - who reads sources needs none
 
     return computed_from(json.loads(definitions))
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from omnicascade.domain.computed_shipped import SHIPPED
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.shipped import SHIPPED
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.event import Event
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import judges_identities

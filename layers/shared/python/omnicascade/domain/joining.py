@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from omnicascade.domain.computed_shipped import SHIPPED
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.shipped import SHIPPED
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
 from omnicascade.domain.identity_rules import DEFAULT_RULES

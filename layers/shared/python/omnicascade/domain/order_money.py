@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from omnicascade.domain.computed_reading import PLACES, currency_of, millionths
+from omnicascade.domain.computed.reading import PLACES, currency_of, millionths
 from omnicascade.domain.profile import Counters
 
 ORDER_COMPLETED: Final = "Order Completed"

@@ -31,7 +31,7 @@ class Projection:
         folded: how many stored events were added, whatever they say; erased ones do not stay stored.
         erased_ms: when all of this was erased last (Unix ms); what was received until then does not count.
         doubts: words on traits that are void if their event turns out to be the first of its kind (see trait_words).
-        computed: states of the computed traits, by key (see computed_traits).
+        computed: states of the computed traits, by key (see `computed.traits`).
         generation: the rebuild that made it last; empty until the first one.
     """
 

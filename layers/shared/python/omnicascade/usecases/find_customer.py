@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from omnicascade.domain.computed_shipped import SHIPPED
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.shipped import SHIPPED
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import INCLUDE, SAME_CALL, Edge
 from omnicascade.domain.identity_rules import ANONYMOUS, USER, IdentityRules

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from omnicascade.domain.computed_shipped import SHIPPED
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.shipped import SHIPPED
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import (

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import MalformedBodyError, NotFoundError, Problem, UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
-from omnicascade.domain.journeys.definition_schema import json_schema
+from omnicascade.domain.journeys.definition.loading import load_definition
+from omnicascade.domain.journeys.definition.schema import json_schema
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.segments import JOURNEY_PREFIX
 from omnicascade.domain.template_definition import load_template

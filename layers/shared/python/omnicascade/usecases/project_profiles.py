@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol
 
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
 from omnicascade.domain.event import Event
 from omnicascade.domain.folding import fold

@@ -23,8 +23,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from omnicascade.domain.computed_shipped import SHIPPED
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.shipped import SHIPPED
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.deployment import Source
 from omnicascade.domain.errors import MalformedBodyError
 from omnicascade.domain.event import Event, MessageId

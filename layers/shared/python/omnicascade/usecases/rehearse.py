@@ -11,7 +11,7 @@ from omnicascade.domain.deployment import DEFAULT_PRICES, Channel, Deployment, P
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import NotFoundError, Problem, RenderError, UnacceptableError
 from omnicascade.domain.journeys.commands import Send
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import Journey, ScheduleEntry, SegmentEntry
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.json_text import mapping

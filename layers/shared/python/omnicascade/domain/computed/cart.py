@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from omnicascade.domain.computed_kinds import Hearing, State, number
-from omnicascade.domain.computed_reading import PLACES, Reading
+from omnicascade.domain.computed.kinds import Hearing, State, number
+from omnicascade.domain.computed.reading import PLACES, Reading
 from omnicascade.domain.moments import epoch_ms, iso_ms
 
 if TYPE_CHECKING:

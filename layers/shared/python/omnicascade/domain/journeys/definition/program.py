@@ -10,17 +10,17 @@ from typing import Final
 
 from omnicascade.domain.conditions.grammar import WEEKDAYS
 from omnicascade.domain.deployment import Channel
-from omnicascade.domain.journeys.definition_messages import CHANNELS, CascadeModel, MessageModel
-from omnicascade.domain.journeys.definition_outline import Arm as ArmPlaces
-from omnicascade.domain.journeys.definition_outline import Place
-from omnicascade.domain.journeys.definition_steps import (
+from omnicascade.domain.journeys.definition.messages import CHANNELS, CascadeModel, MessageModel
+from omnicascade.domain.journeys.definition.outline import Arm as ArmPlaces
+from omnicascade.domain.journeys.definition.outline import Place
+from omnicascade.domain.journeys.definition.steps import (
     StepModel,
     WaitConditionModel,
     WaitEventModel,
     WaitLocalModel,
     WaitUntilModel,
 )
-from omnicascade.domain.journeys.definition_values import weekdays
+from omnicascade.domain.journeys.definition.values import weekdays
 from omnicascade.domain.journeys.program import (
     DEFAULT_ANSWERS,
     Arm,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from omnicascade.domain.errors import Problem
-from omnicascade.domain.journeys.definition_steps import KINDS
+from omnicascade.domain.journeys.definition.steps import KINDS
 from omnicascade.domain.json_text import mapping
 
 MOST_STEPS: Final = 100

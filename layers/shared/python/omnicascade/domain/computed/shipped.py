@@ -6,7 +6,7 @@ To add one, copy the list into the deployment's configuration and append to it: 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from omnicascade.domain.computed_definition import computed_from
+from omnicascade.domain.computed.definition import computed_from
 
 _OURS: Final = ["feedback", "staff"]
 """Sources that speak of customers without being one of their channels."""

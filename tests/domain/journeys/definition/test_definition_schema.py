@@ -8,9 +8,9 @@ from jsonschema import Draft202012Validator
 
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
-from omnicascade.domain.journeys.definition_schema import json_schema
-from tests.domain.journeys.definition_examples import (
+from omnicascade.domain.journeys.definition.loading import load_definition
+from omnicascade.domain.journeys.definition.schema import json_schema
+from tests.domain.journeys.definition.examples import (
     BROKEN_PARTS,
     BROKEN_STEPS,
     CONDITIONS,

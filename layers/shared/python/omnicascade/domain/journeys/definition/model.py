@@ -1,6 +1,6 @@
 """A journey's head as pydantic models: entry, re-entry, exits, goal, quiet hours, cap; and the journey itself.
 
-With `definition_steps.py` this is the shape of a definition, to be read beside the format's documentation.
+With `steps.py` this is the shape of a definition, to be read beside the format's documentation.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from pydantic_core import PydanticCustomError
 
 from omnicascade.domain.conditions.comparisons import show
 from omnicascade.domain.conditions.grammar import WEEKDAYS
-from omnicascade.domain.journeys.definition_shape import Model, form_by_key
-from omnicascade.domain.journeys.definition_steps import StepModel
-from omnicascade.domain.journeys.definition_values import (
+from omnicascade.domain.journeys.definition.shape import Model, form_by_key
+from omnicascade.domain.journeys.definition.steps import StepModel
+from omnicascade.domain.journeys.definition.values import (
     Clock,
     CustomerCondition,
     Days,

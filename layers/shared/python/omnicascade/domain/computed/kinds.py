@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from zlib import crc32
 
-from omnicascade.domain.computed_reading import PLACES, Reading
+from omnicascade.domain.computed.reading import PLACES, Reading
 from omnicascade.domain.moments import epoch_ms, iso_ms
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from omnicascade.domain.durations import LONGEST
-from omnicascade.domain.journeys.definition_messages import CHANNELS, CascadeModel, MessageModel, exactly_one
-from omnicascade.domain.journeys.definition_shape import Model, form_by_key, tag_of
-from omnicascade.domain.journeys.definition_values import (
+from omnicascade.domain.journeys.definition.messages import CHANNELS, CascadeModel, MessageModel, exactly_one
+from omnicascade.domain.journeys.definition.shape import Model, form_by_key, tag_of
+from omnicascade.domain.journeys.definition.values import (
     ArmName,
     CertainZone,
     Clock,

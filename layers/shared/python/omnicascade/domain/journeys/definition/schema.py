@@ -3,8 +3,8 @@
 from typing import Any, Final, cast
 
 from omnicascade.domain.conditions.schema import condition_definitions
-from omnicascade.domain.journeys.definition_model import JourneyModel
-from omnicascade.domain.journeys.definition_values import CONDITION_MARK, EVENT_CONDITION_MARK
+from omnicascade.domain.journeys.definition.model import JourneyModel
+from omnicascade.domain.journeys.definition.values import CONDITION_MARK, EVENT_CONDITION_MARK
 
 _REFERENCES: Final = {CONDITION_MARK: "#/$defs/Condition", EVENT_CONDITION_MARK: "#/$defs/EventCondition"}
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omnicascade.domain.errors import UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import from_json, to_json
 from omnicascade.domain.journeys.program import Check, End, Fork, Instruction, Jump, SendMessage, Split, WaitFor
-from tests.domain.journeys.definition_examples import with_step
+from tests.domain.journeys.definition.examples import with_step
 
 YES = {"trait": "a", "is": 1}
 MAIL = {"email": {"template": "t"}}

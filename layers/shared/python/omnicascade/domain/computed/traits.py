@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from omnicascade.domain.computed_kinds import EVERYTHING, Kind, State
+from omnicascade.domain.computed.kinds import EVERYTHING, Kind, State
 
 if TYPE_CHECKING:
     from omnicascade.domain.event import Event

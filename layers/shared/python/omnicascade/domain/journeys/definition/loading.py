@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from omnicascade.domain.conditions.condition import Condition
 from omnicascade.domain.documents import read_document
 from omnicascade.domain.errors import Problem, UnacceptableError
-from omnicascade.domain.journeys.definition_loops import loops_in
-from omnicascade.domain.journeys.definition_model import (
+from omnicascade.domain.journeys.definition.loops import loops_in
+from omnicascade.domain.journeys.definition.model import (
     EventEntryModel,
     GoalModel,
     JourneyModel,
@@ -27,10 +27,10 @@ from omnicascade.domain.journeys.definition_model import (
     WhenEntryModel,
     WhenRuleModel,
 )
-from omnicascade.domain.journeys.definition_outline import Place, every, outline, problems_between
-from omnicascade.domain.journeys.definition_problems import problems_of
-from omnicascade.domain.journeys.definition_program import compiled
-from omnicascade.domain.journeys.definition_values import Names, weekdays
+from omnicascade.domain.journeys.definition.outline import Place, every, outline, problems_between
+from omnicascade.domain.journeys.definition.problems import problems_of
+from omnicascade.domain.journeys.definition.program import compiled
+from omnicascade.domain.journeys.definition.values import Names, weekdays
 from omnicascade.domain.journeys.journey import (
     ConditionRule,
     EventEntry,

@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 from omnicascade.domain.conditions.comparisons import show
 from omnicascade.domain.conditions.reading import nearest
 from omnicascade.domain.errors import Problem
-from omnicascade.domain.journeys.definition_model import JourneyModel
-from omnicascade.domain.journeys.definition_shape import Model
+from omnicascade.domain.journeys.definition.model import JourneyModel
+from omnicascade.domain.journeys.definition.shape import Model
 from omnicascade.domain.json_text import mapping
 
 _EXPECTED: Final[Mapping[str, str]] = {

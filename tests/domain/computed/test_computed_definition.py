@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from omnicascade.domain.computed_definition import MOST_DEFINITIONS, computed_from
-from omnicascade.domain.computed_shipped import SHIPPED, SHIPPED_DEFINITIONS
+from omnicascade.domain.computed.definition import MOST_DEFINITIONS, computed_from
+from omnicascade.domain.computed.shipped import SHIPPED, SHIPPED_DEFINITIONS
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.deployment_json import deployment_from
 from omnicascade.domain.errors import UnacceptableError

@@ -13,11 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omnicascade.domain import computed_cart, computed_kinds
-from omnicascade.domain.computed_definition import computed_from
-from omnicascade.domain.computed_reading import millionths
-from omnicascade.domain.computed_shipped import SHIPPED, SHIPPED_DEFINITIONS
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed import cart as open_carts
+from omnicascade.domain.computed import kinds
+from omnicascade.domain.computed.definition import computed_from
+from omnicascade.domain.computed.reading import millionths
+from omnicascade.domain.computed.shipped import SHIPPED, SHIPPED_DEFINITIONS
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.event import Event, MessageId
 from omnicascade.domain.folding import fold
 from omnicascade.domain.identifiers import Identifier
@@ -110,9 +111,9 @@ def tight() -> ExitStack:
     """Bounds so small that histories pass them."""
     bounds = ExitStack()
     patch = bounds.enter_context(pytest.MonkeyPatch.context())
-    patch.setattr(computed_cart, "MOST_ENTRIES", 3)
-    patch.setattr(computed_kinds, "MOST_KEYS", 2)
-    patch.setattr(computed_kinds, "MOST_PERIODS", 2)
+    patch.setattr(open_carts, "MOST_ENTRIES", 3)
+    patch.setattr(kinds, "MOST_KEYS", 2)
+    patch.setattr(kinds, "MOST_PERIODS", 2)
     return bounds
 
 
@@ -201,7 +202,7 @@ def test_the_most_frequent_shop(shops: Sequence[int]) -> None:
     orders = [event(n, "Order Completed", properties={"shop_id": shop}) for n, shop in enumerate(shops)]
     shown = computed(*orders).get("favourite_shop")
     counts = Counter(map(str, shops))
-    if len(counts) <= computed_kinds.MOST_KEYS:
+    if len(counts) <= kinds.MOST_KEYS:
         assert shown == min(counts, key=lambda shop: (-counts[shop], shop), default=None)
     else:
         assert shown in counts
@@ -214,7 +215,7 @@ def test_a_key_that_is_kept_was_never_left_out() -> None:
     rising, falling = (states_of(SHIPPED, some) for some in (orders, list(reversed(orders))))
     key = next(kind.key for kind in SHIPPED.definitions if kind.key.startswith("shops~"))
     assert rising[key] == falling[key]
-    assert len(rising[key]) == computed_kinds.MOST_KEYS
+    assert len(rising[key]) == kinds.MOST_KEYS
     assert all(one == [3] for one in rising[key].values())
 
 
@@ -357,8 +358,8 @@ def naive_carts(events: Sequence[Event]) -> dict[str, dict[str, int]]:
     moments = sorted((one[0] for one in told), reverse=True)
     if not moments:
         return {}
-    most = computed_cart.MOST_ENTRIES
-    cut = max(moments[0] - computed_cart.WINDOW_MS, moments[most] if len(moments) > most else -1)
+    most = open_carts.MOST_ENTRIES
+    cut = max(moments[0] - open_carts.WINDOW_MS, moments[most] if len(moments) > most else -1)
     carts: dict[str, dict[str, int]] = {}
     for at_ms, rank, cart, product, pieces, _ in sorted(one for one in told if one[0] > cut):
         if rank == 2:

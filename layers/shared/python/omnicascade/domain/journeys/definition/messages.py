@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, cast
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from omnicascade.domain.journeys.definition_shape import Model
-from omnicascade.domain.journeys.definition_values import Answers, Duration, Money, Path, TemplateName
+from omnicascade.domain.journeys.definition.shape import Model
+from omnicascade.domain.journeys.definition.values import Answers, Duration, Money, Path, TemplateName
 
 CHANNELS: Final = ("push", "email", "sms")
 

@@ -12,7 +12,7 @@ from omnicascade.domain.conditions.facts import Facts
 from omnicascade.domain.conditions.judging import judge
 from omnicascade.domain.errors import Problem
 from omnicascade.domain.event import at_path
-from omnicascade.domain.journeys.definition_outline import Place, every
+from omnicascade.domain.journeys.definition.outline import Place, every
 from omnicascade.domain.journeys.journey import EventEntry, Journey
 from omnicascade.domain.journeys.program import Update
 

@@ -13,7 +13,7 @@ import pytest
 from omnicascade.domain.conditions.condition import Did
 from omnicascade.domain.deployment import Channel, Price
 from omnicascade.domain.errors import UnacceptableError
-from omnicascade.domain.journeys.definition import load_definition
+from omnicascade.domain.journeys.definition.loading import load_definition
 from omnicascade.domain.journeys.journey import (
     ConditionRule,
     JourneyCap,
@@ -24,7 +24,7 @@ from omnicascade.domain.journeys.journey import (
     to_json,
 )
 from omnicascade.domain.journeys.program import Cascade, Check, End, SendMessage, Wait
-from tests.domain.journeys.definition_examples import (
+from tests.domain.journeys.definition.examples import (
     BROKEN_PARTS,
     BROKEN_STEPS,
     CASCADE,
@@ -36,8 +36,9 @@ from tests.domain.journeys.definition_examples import (
     with_step,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SHIPPED = sorted((ROOT / "infra/journeys").glob("*.yaml"))
+assert SHIPPED
 
 EVERYTHING = """
 name: everything

@@ -5,8 +5,8 @@
 
 `events` names what is heard, as a list or with a weight for each; `*` hears everything. `unless` and `not_from` leave
 some out. `by`, `value` and the like are a dotted path below `properties`, `context` or `traits`, or several, the first
-readable of which counts; `by` may also be one of the words of `computed_reading.WORDS`. `show` names the computed
-traits and what each shows: `computed_kinds.TALLY_VIEWS`, `DECAYED_VIEWS`, `LATEST_VIEWS`, `computed_cart.CART_VIEWS`.
+readable of which counts; `by` may also be one of the words of `reading.WORDS`. `show` names the computed
+traits and what each shows: `kinds.TALLY_VIEWS`, `DECAYED_VIEWS`, `LATEST_VIEWS`, `cart.CART_VIEWS`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from omnicascade.domain.computed_cart import CART_VIEWS, Carts
-from omnicascade.domain.computed_kinds import (
+from omnicascade.domain.computed.cart import CART_VIEWS, Carts
+from omnicascade.domain.computed.kinds import (
     DECAYED_VIEWS,
     LATEST_VIEWS,
     TALLY_FIELDS,
@@ -30,8 +30,8 @@ from omnicascade.domain.computed_kinds import (
     Latest,
     Tally,
 )
-from omnicascade.domain.computed_reading import ROOTS, WORDS, Reading, zone_named
-from omnicascade.domain.computed_traits import ComputedTraits
+from omnicascade.domain.computed.reading import ROOTS, WORDS, Reading, zone_named
+from omnicascade.domain.computed.traits import ComputedTraits
 from omnicascade.domain.durations import parse_duration
 from omnicascade.domain.errors import Problem, UnacceptableError
 from omnicascade.domain.json_text import mapping
