@@ -180,9 +180,14 @@ def work_of(parts: Parts) -> dict[Function, Work]:
             ],
         ),
         Function.REBUILD_PROFILES: Work(
-            stores | {Env.ARCHIVE_BUCKET: parts.archive.bucket.bucket_name},
+            stores
+            | {
+                Env.ARCHIVE_BUCKET: parts.archive.bucket.bucket_name,
+                Env.ERRANDS_QUEUE_URL: parts.errands.queue.queue_url,
+            },
             [
                 may.use_table(table, *may.READ, *may.WRITE, *may.WRITE_MANY),
+                may.send_to(parts.errands.queue.queue_arn),
                 may.read_objects(parts.archive.bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
                 may.list_objects(parts.archive.bucket.bucket_arn, ARCHIVE_PREFIX, REBUILDS_PREFIX),
                 may.write_objects(parts.archive.bucket.bucket_arn, REBUILDS_PREFIX),

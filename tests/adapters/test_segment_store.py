@@ -237,11 +237,12 @@ def test_a_change_at_the_same_moment_is_not_overwritten(stores: Stores) -> None:
     assert stores.segments.definition("vip") == VIP
 
 
-def test_a_census_names_everybody_with_a_projection_once(stores: Stores) -> None:
-    """From the beginning all of them; from somewhere in the midst some."""
+def test_a_census_names_everybody_who_is_known(stores: Stores) -> None:
+    """With a projection, or with what is remembered of a segment: from the beginning all; from the midst some."""
     for number in range(10):
         stores.customers.save_projections([ProjectionChange(node(number), Projection(), "1", "")])
-    stores.segments.remember(found(77), None)
+    for number in (3, 77):
+        stores.segments.remember(found(number), None)
     named: list[NodeId] = []
     cursor: str | None = None
     while True:
@@ -250,7 +251,7 @@ def test_a_census_names_everybody_with_a_projection_once(stores: Stores) -> None
         cursor = page.cursor
         if cursor is None:
             break
-    assert sorted(named) == sorted(node(number) for number in range(10))
+    assert sorted(named) == sorted(node(number) for number in (*range(10), 77))
     assert set(stores.census.page(stores.census.somewhere("seed")).nodes) <= set(named)
 
 

@@ -50,7 +50,10 @@ ALLOWED = {
     | {"s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObjectVersion"}
     | {"s3:ListBucket", "s3:ListBucketVersions"}
     | {"secretsmanager:GetSecretValue"},
-    Function.REBUILD_PROFILES: READ | WRITE | WRITE_MANY | {"s3:GetObject", "s3:PutObject", "s3:ListBucket"},
+    Function.REBUILD_PROFILES: READ
+    | WRITE
+    | WRITE_MANY
+    | {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "sqs:SendMessage"},
     Function.CONFIGURE_DEPLOYMENT: {
         "dynamodb:GetItem",
         "dynamodb:BatchGetItem",

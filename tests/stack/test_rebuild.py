@@ -57,6 +57,10 @@ def test_a_rule_is_tried_deployed_and_rebuilt_by() -> None:
     """A dry run tells who would part and changes nothing; the rebuild parts them, and intake went on meanwhile."""
     with opened() as shop:
         shared_office(shop)
+        fans = {"name": "fans", "when": {"did": "Song Played", "within": "30d", "count": {"gte": 2}}}
+        assert shop.call("PUT", "/v1/segments/fans", fans)[0] in {200, 202}
+        shop.stack.settle()
+        assert shop.call("GET", "/v1/segments/fans")[1]["members"] == 1
         assert names(shop, "anonymous_id:a") == {f"email:{OFFICE}", "anonymous_id:a", "anonymous_id:b"}
         tried = run(shop, {"identity": {"blocked_values": [OFFICE]}})
         assert tried["status"] == "SUCCEEDED", tried
@@ -73,6 +77,7 @@ def test_a_rule_is_tried_deployed_and_rebuilt_by() -> None:
             assert names(shop, f"anonymous_id:{visitor}") == {f"anonymous_id:{visitor}"}
             assert shop.profile(f"anonymous_id:{visitor}")["counters"]["events"] == 2
         assert names(shop, "anonymous_id:c") == {"anonymous_id:c"}
+        assert shop.call("GET", "/v1/segments/fans")[1]["members"] == 0, "each of them played one song"
         assert json.loads(run(shop, {"dry_run": False})["output"])["moved"] == 0
 
 

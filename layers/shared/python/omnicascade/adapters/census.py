@@ -1,4 +1,4 @@
-"""Everybody who is known, page by page: a scan of the table for its projections."""
+"""Everybody who is known, page by page: a scan of the table for projections, and for what is remembered of segments."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ class DynamoCensus:
         """See `Census.page`."""
         found, last = self._table.scan_page(
             after=tuple(json.loads(cursor)) if cursor else None,
-            FilterExpression="sk = :projection",
-            ExpressionAttributeValues={":projection": text(keys.PROJECTION)},
+            FilterExpression="sk = :projection OR begins_with(sk, :membership)",
+            ExpressionAttributeValues={
+                ":projection": text(keys.PROJECTION),
+                ":membership": text(keys.MEMBERSHIP_PREFIX),
+            },
             ProjectionExpression="pk",
         )
-        return NodePage([NodeId(item["pk"]["S"]) for item in found], last and json.dumps(last))
+        nodes = dict.fromkeys(NodeId(item["pk"]["S"]) for item in found)
+        return NodePage(list(nodes), last and json.dumps(last))
 
     def somewhere(self, seed: str) -> str:
         """See `Census.somewhere`. A scan goes by the keys' hashes, so that any key is a place in the midst of it."""

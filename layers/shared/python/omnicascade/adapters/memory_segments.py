@@ -126,7 +126,8 @@ class MemoryCensus:
 
     def page(self, cursor: str | None) -> NodePage:
         """See `Census.page`."""
-        known = [node for node in self._customers.known_nodes() if cursor is None or node > cursor]
+        nodes = {*self._customers.known_nodes(), *self._customers.nodes_in_segments()}
+        known = sorted(node for node in nodes if cursor is None or node > cursor)
         page = known[: self._page]
         return NodePage(page, page[-1] if len(known) > self._page else None)
 

@@ -204,6 +204,10 @@ class MemoryCustomerStore:
         """The nodes that have a projection, in order; for the stores of this package."""
         return sorted(node for node, held in self._nodes.items() if held.projection)
 
+    def nodes_in_segments(self) -> list[NodeId]:
+        """The nodes where something is remembered of a segment; for the stores of this package."""
+        return sorted(node for node, held in self._nodes.items() if held.memberships)
+
     def at(self, node: NodeId) -> _Node:
         """Everything kept at a node; for the stores of this module."""
         return self._nodes.setdefault(node, _Node())

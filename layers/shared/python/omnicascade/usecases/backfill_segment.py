@@ -5,7 +5,7 @@ Nobody is sent anything for it: whoever is found in a segment that was just writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -56,9 +56,17 @@ class Backfill:
 
     def _judge(self, segment: Segment, node: NodeId, now: datetime) -> None:
         customer = self.keeper.find(node)
-        if customer and is_first(node, customer):
+        if customer is None:
+            self._forget(segment, node)
+        elif is_first(node, customer):
             cause = Cause(f"backfill {segment.name} {segment.version}", starts=False)
             self.keeper.look(node, cause, now, only={segment.name}, customer=customer)
+
+    def _forget(self, segment: Segment, node: NodeId) -> None:
+        """What is remembered of an identifier that is nobody's any more, since a rule or a person parted it."""
+        for known in self.keeper.customers.head(node, consistent=True).memberships:
+            if known.segment == segment.name:
+                self.keeper.segments.forget(known)
 
     def _finished(
         self, segment: Segment, errand: Mapping[str, Any], now: datetime
@@ -73,6 +81,12 @@ class Backfill:
 def is_first(node: NodeId, customer: Customer) -> bool:
     """Whether a customer is to be judged at this one of their nodes, of those that a census names."""
     return node == min(customer.projections, default=None)
+
+
+def order_backfills(segments: Iterable[Segment], errands: Errands, now: datetime) -> None:
+    """Have everybody judged by these segments, because what their conditions look at is another thing than before."""
+    for segment in segments:
+        order_backfill(segment, errands, now)
 
 
 def order_backfill(segment: Segment, errands: Errands, now: datetime) -> None:

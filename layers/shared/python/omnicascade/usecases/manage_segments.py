@@ -17,7 +17,7 @@ from omnicascade.domain.errors import MalformedBodyError, NotFoundError, Problem
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.segment_definition import cycle_in, load_segment
 from omnicascade.domain.segments import JOURNEY_PREFIX, Segment
-from omnicascade.usecases.backfill_segment import order_backfill
+from omnicascade.usecases.backfill_segment import order_backfill, order_backfills
 from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.preview_segment import MOST_SAMPLED, USUAL_SAMPLE, SegmentPreview
 from omnicascade.usecases.read_customer import iso
@@ -93,8 +93,7 @@ class SegmentBench:
 
     def recount(self, now: datetime) -> None:
         """Have everybody judged by every segment again: the settings that conditions look at have changed."""
-        for segment in self.settings.deployment().segments.values():
-            order_backfill(segment, self.errands, now)
+        order_backfills(self.settings.deployment().segments.values(), self.errands, now)
 
     def follow(self, journey: Journey, now: datetime) -> None:
         """Keep the nameless segment that a journey's entry brings along, or drop the one it brought. Repeatable."""

@@ -479,7 +479,11 @@ class Census(Protocol):
     """Walks over everybody who is known. Dear: for jobs that say so in their name."""
 
     def page(self, cursor: str | None) -> NodePage:
-        """Some nodes after a cursor, none twice; a node that is known all the while is on one of the pages."""
+        """Some nodes after a cursor; a node that is known all the while is on one of the pages, or on two.
+
+        Known is who has a projection, and where something is remembered of a segment: after a split that may be an
+        identifier that is nobody's any more.
+        """
         ...
 
     def somewhere(self, seed: str) -> str:
