@@ -122,7 +122,7 @@ class _Ward:
         )
 
     def _lived(self, run: Run, fate: str) -> Run:
-        while (now := engine.next_moment(run)) is not None:
+        while (now := run.next_moment) is not None:
             run = self._moved(run, now)
             channel = run.ledger[-1].channel if run.ledger else None
             if channel is Channel.PUSH and fate in {"tap", "order"}:

@@ -141,4 +141,26 @@ PLANTED_IN_JOURNEYS: Final = (
         "if until is not None and event.received_at >= until:",
         (_WAIT_FOR, _HURT),
     ),
+    PlantedBug(
+        "a task whose moment was brought forward before a crash is not told afterwards",
+        "usecases/ring_timer.py",
+        "expected = stored.rings_at if stored.token else before.next_moment",
+        "expected = before.next_moment",
+        ("tests/usecases/test_ring_timer.py",),
+    ),
+    PlantedBug(
+        "a slot that is seen before the run that took it is free",
+        "usecases/start_run.py",
+        "if stored and stored.run.live:",
+        "if stored and not stored.run.live:",
+        ("tests/usecases/test_start_run.py",),
+    ),
+    PlantedBug(
+        "a run rests by itself although it watches a condition",
+        "domain/journeys/timer.py",
+        "if watches(journey) or run.waiting or run.paused_at:",
+        "if run.waiting or run.paused_at:",
+        ("tests/domain/journeys/test_journey_laws.py",),
+        quick=True,
+    ),
 )

@@ -142,7 +142,7 @@ class World:
     def until(self, after: timedelta) -> "World":
         """Let time pass to a moment after the start; timers fire in between."""
         end = START + after
-        while (moment := engine.next_moment(self.run)) is not None and moment <= end:
+        while (moment := self.run.next_moment) is not None and moment <= end:
             self.now = max(self.now, moment)
             self.move()
         self.now = end

@@ -102,7 +102,7 @@ def test_what_holds_of_every_run_at_every_moment(drawn: dict[str, Any], story: l
         assert len(used) == len(set(used))
         assert all(decision.reason and decision.outcome for decision in run.decisions)
         assert run.live == (run.due is not None) == (run.outcome is None) == (run.ended_at is None)
-        assert run.live or (run.reason and engine.next_moment(run) is None)
+        assert run.live or (run.reason and run.next_moment is None)
         assert len(set(run.heard)) == len(run.heard)
 
 
@@ -156,7 +156,7 @@ def test_what_is_foreseen_comes_true_when_nobody_reacts(drawn: dict[str, Any], s
         foreseen = engine.foresee(flow, run, world.person, world.deployment, world.now)
         world.run, stops = run, list[int]()
         world.move()
-        while (moment := engine.next_moment(world.run)) is not None:
+        while (moment := world.run.next_moment) is not None:
             stops.append(max(1, -int((world.now - moment).total_seconds() // 1)))
             world.now += timedelta(seconds=stops[-1])
             world.move()

@@ -63,7 +63,7 @@ def test_a_condition_that_turns_by_itself_ends_the_run_to_the_second() -> None:
     """Six hours without a basket event: the look is foreseen and nobody asks in between."""
     flow = journey({"wait": "1d"}, PUSH, exit=[QUIET], entry={"event": "Product Added"})
     world = World(flow).enter(event("Product Added"))
-    assert engine.next_moment(world.run) == START + hours(6)
+    assert world.run.next_moment == START + hours(6)
     assert engine.foresee(flow, world.run, world.person, world.deployment, START) == (6 * 3600, engine.ROOM_S)
     assert world.until(hours(6) - timedelta(seconds=1)).run.live
     world.until(hours(6))
@@ -75,7 +75,7 @@ def test_the_look_moves_on_when_an_event_puts_it_off_and_is_gone_when_it_is_need
     flow = journey({"wait": "8h"}, PUSH, exit=[QUIET], entry={"event": "Product Added"})
     world = World(flow).enter(event("Product Added")).until(hours(5))
     world.happens("Product Added")
-    assert (world.run.look_at, engine.next_moment(world.run)) == (None, START + hours(8))
+    assert (world.run.look_at, world.run.next_moment) == (None, START + hours(8))
     assert world.until(hours(8)).channels() == ["push"]
 
 

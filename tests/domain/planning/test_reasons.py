@@ -23,7 +23,7 @@ def decided(flow: Journey, person: Person, deployment: Deployment) -> Decision:
     """The first thing decided about the message."""
     run = engine.start(flow, run_id="r1", person=person, key=None, event=None, now=START)
     while not any(decision.outcome == "skipped" for decision in run.decisions):
-        moment = engine.next_moment(run)
+        moment = run.next_moment
         assert moment
         run = engine.advance(flow, run, person, deployment, moment).run
     return next(decision for decision in run.decisions if decision.outcome == "skipped")

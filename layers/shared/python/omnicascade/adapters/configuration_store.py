@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import ConditionFailedError, Item, Table, number, text
@@ -13,12 +13,13 @@ from omnicascade.adapters.segment_index import load_segments
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.deployment_json import deployment_from
 from omnicascade.domain.errors import ConflictError, NotFoundError
-from omnicascade.domain.journeys import journey as journeys
-from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.templates import Template
 from omnicascade.domain.templates import from_json as template_from
 from omnicascade.domain.templates import to_json as template_json
 from omnicascade.usecases.store_ports import JourneyListing
+
+if TYPE_CHECKING:
+    from omnicascade.domain.journeys.journey import Journey
 
 
 class DynamoConfigurationStore:
@@ -79,6 +80,8 @@ class DynamoConfigurationStore:
         if version is None:
             return None
         if (name, version) not in self._journeys:
+            from omnicascade.domain.journeys import journey as journeys  # noqa: PLC0415 - most events concern no journey
+
             item = self._table.get(keys.CONFIG, keys.journey_key(name, version))
             if item is None:
                 return None
@@ -98,6 +101,8 @@ class DynamoConfigurationStore:
         Raises:
             ConflictError: another change of the journeys was made at the same moment; put it again.
         """
+        from omnicascade.domain.journeys import journey as journeys  # noqa: PLC0415 - see `journey`
+
         stored = self._table.get(keys.CONFIG, keys.JOURNEY_INDEX)
         lines: list[dict[str, Any]] = _state(stored)["journeys"] if stored else []
         current = next((line for line in lines if line["name"] == journey.name), None)

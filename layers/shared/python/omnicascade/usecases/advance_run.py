@@ -178,7 +178,7 @@ def _in_doubt(run: Run) -> bool:
 
 
 def _on_time(run: Run, now: datetime) -> datetime:
-    moment = engine.next_moment(run)
+    moment = run.next_moment
     if moment is not None and now < moment <= now + TIMER_TOLERANCE:
         return moment
     return now

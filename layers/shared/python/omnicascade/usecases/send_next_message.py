@@ -14,7 +14,6 @@ from typing import Any
 
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import InvalidInputError, StaleWriteError
-from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.domain.journeys.run import home_of, is_run_id
 from omnicascade.domain.segments import Segment
@@ -161,7 +160,7 @@ class RunClerk:
         if not run.live:
             self.timer.finish(task.token, outcome_of(run))
             return
-        moment = engine.next_moment(run)
+        moment = run.next_moment
         remaining = LONGEST_WAIT_S if moment is None else ceil((moment - now).total_seconds())
         remaining = min(remaining, LONGEST_WAIT_S)
         if abs(remaining - task.foreseen_s) > TIMER_TOLERANCE.total_seconds():

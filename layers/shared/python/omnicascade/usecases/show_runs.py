@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from omnicascade.domain.errors import MalformedBodyError
-from omnicascade.domain.journeys.engine import next_moment
 from omnicascade.domain.journeys.run import LedgerEntry, Run
 from omnicascade.usecases.read_customer import iso
 from omnicascade.usecases.store_ports import RunStore, SentMessage
@@ -46,7 +45,7 @@ def _limit(text: str | None) -> int:
 
 def run_response(run: Run) -> dict[str, Any]:
     """A run on the wire."""
-    moment = next_moment(run)
+    moment = run.next_moment
     return {
         "run_id": run.run_id,
         "journey": run.journey,

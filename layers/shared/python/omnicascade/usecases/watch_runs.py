@@ -111,7 +111,7 @@ class Watchdog:
 
     def _stalled(self, run_id: str, audiences: dict[str, bool], now: datetime) -> StoredRun | None:
         stored = self.runs.load(run_id)
-        moment = engine.next_moment(stored.run) if stored else None
+        moment = stored.run.next_moment if stored else None
         if stored is None or moment is None or moment > now - GRACE or _repaired_lately(stored.run, now):
             return None
         audience = stored.run.audience
@@ -122,7 +122,7 @@ class Watchdog:
     def _repair(self, stored: StoredRun, now: datetime) -> None:
         """Note the repair first: of two watchdogs one then repairs, and a crash leaves the run to the next look."""
         run = stored.run
-        late = int((now - (engine.next_moment(run) or now)).total_seconds() // 60)
+        late = int((now - (run.next_moment or now)).total_seconds() // 60)
         last = run.decisions[-1].step if run.decisions else ""
         decision = Decision(now, last, REPAIRED, f"nobody moved the run for {late} minutes after its moment")
         mended = replace(run, decisions=(*run.decisions, decision), audience="")

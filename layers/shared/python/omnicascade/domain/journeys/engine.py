@@ -23,7 +23,7 @@ from omnicascade.domain.journeys.rules import Verdict, admits, held_out, held_ou
 from omnicascade.domain.journeys.run import Run
 from omnicascade.domain.journeys.scene import step_states
 from omnicascade.domain.journeys.stimuli import apply
-from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, next_moment, rest
+from omnicascade.domain.journeys.timer import ROOM_S, advance, foresee, rest
 from omnicascade.domain.journeys.watching import observe
 
 __all__ = (
@@ -48,7 +48,6 @@ __all__ = (
     "message_reference",
     "migrate",
     "needs",
-    "next_moment",
     "observe",
     "pause",
     "record_call",

@@ -54,8 +54,8 @@ ROOM_S: Final = 60
 def advance(journey: Journey, run: Run, person: Person, deployment: Deployment, now: datetime) -> Step:
     """Move a run whose moment has come; it stays where it is if it is due later, is paused or has ended.
 
-    May be called at any time. Returns as soon as the outside world is asked for something, the run waits (`next_moment`
-    says until when) or it ends. A message is claimed in the returned run: store that first, then send, then
+    May be called at any time. Returns as soon as the outside world is asked for something, the run waits (until
+    `Run.next_moment`) or it ends. A message is claimed in the returned run: store that first, then send, then
     `record_outcome`. Traits and webhooks are carried out first: then store the run, or `record_call`. Either way call
     again. A channel that cannot or may not be used is passed over at once, with a decision. A message claimed earlier
     without an outcome means that the caller crashed between claim and outcome: it counts as possibly sent from its
@@ -101,11 +101,6 @@ def rest(journey: Journey, run: Run, now: datetime) -> Run | None:
     return run
 
 
-def next_moment(run: Run) -> datetime | None:
-    """See `Run.next_moment`."""
-    return run.next_moment
-
-
 def foresee(journey: Journey, run: Run, person: Person, deployment: Deployment, now: datetime) -> tuple[int, ...]:
     """Whole seconds to wait at each stop if nobody reacts and every message is taken; each at least 1.
 
@@ -122,7 +117,7 @@ def foresee(journey: Journey, run: Run, person: Person, deployment: Deployment, 
             run = _carried_out(journey, step, now)
             step = advance(journey, run, person, deployment, now)
         run = step.run
-        moment = next_moment(run)
+        moment = run.next_moment
         if moment is not None:
             stops.append(max(1, seconds(moment - now)))
             now += timedelta(seconds=stops[-1])

@@ -92,7 +92,7 @@ class _Walker:
         self._visits = 0
 
     def walk(self) -> Way:
-        while (moment := engine.next_moment(self._run)) is not None and self._visits < MOST_VISITS:
+        while (moment := self._run.next_moment) is not None and self._visits < MOST_VISITS:
             self._now = max(self._now, moment)
             self._visits += 1
             self._visit()

@@ -132,7 +132,7 @@ class World:
         self._now = max(self._now, end)
 
     def _next_moment(self) -> datetime | None:
-        moments = [engine.next_moment(self._runs[run_id]) for run_id in self._live]
+        moments = [self._runs[run_id].next_moment for run_id in self._live]
         found = [moment for moment in (*moments, self._membership.turn, self._rounds.next) if moment is not None]
         return min(found) if found else None
 
@@ -143,7 +143,7 @@ class World:
             moved = False
             for run_id in list(self._live):
                 run = self._runs[run_id]
-                moment = engine.next_moment(run) if run.live else None
+                moment = run.next_moment if run.live else None
                 if moment is not None and moment <= self._now:
                     self._move(run)
                     moved = True

@@ -17,7 +17,6 @@ from omnicascade.domain.conditions.needs import needs_of
 from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import OmnicascadeError, StaleWriteError
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.domain.journeys import engine
 from omnicascade.domain.journeys.journey import Journey
 from omnicascade.usecases.audience.plan import Audience, Place
 from omnicascade.usecases.audience.totals import Totals, of_run, one
@@ -210,7 +209,7 @@ def _place_of(stored: StoredRun, audience: Audience, place: Place) -> Place | _L
         return _Left(of_run(run))
     if run.audience != audience.name:
         return _Left(of_run(run) + one("customers", "handed_over"))
-    moment = engine.next_moment(run)
+    moment = run.next_moment
     if moment is None:
         return _Left(of_run(run) + one("customers", "paused"))
     return Place(place.profile, run.run_id, moment)
