@@ -85,14 +85,25 @@ def test_a_task_is_known_to_ring_when_its_token_was_stored(stores: Stores) -> No
     """Whatever an event makes of the run: whoever moves it earlier knows that the task does not know."""
     stored = stores.runs.start(run(), None)
     assert stored.rings_at is None
-    waits = stores.runs.save(stored, replace(run(), due=minutes(60)), token="t")
+    waits = stores.runs.save(stored, replace(run(), due=minutes(60)), token="t", entered="1")
     moved = stores.runs.save(waits, replace(run(), due=minutes(5)), token="t")
     assert (moved.rings_at, moved.run.due) == (minutes(60), minutes(5))
     assert stores.runs.load(run().run_id) == moved
-    awake = stores.runs.save(moved, replace(run(), due=minutes(5)), token="")
+    outlived = stores.runs.save(moved, replace(run(), due=minutes(4)), token="t", entered="1")
+    assert outlived.rings_at == minutes(60)
+    awake = stores.runs.save(outlived, replace(run(), due=minutes(5)), token="", entered="2")
     assert awake.rings_at is None
-    asleep = stores.runs.save(awake, replace(run(), due=minutes(9), look_at=minutes(7)), token="u")
+    asleep = stores.runs.save(awake, replace(run(), due=minutes(9), look_at=minutes(7)), token="u", entered="2")
     assert asleep.rings_at == minutes(7)
+
+
+def test_an_audience_is_known_to_look_when_it_left_the_run(stores: Stores) -> None:
+    """It has no token; an event's write changes nothing of when it comes again."""
+    stored = stores.runs.start(replace(run(), audience="spring"), None)
+    left = stores.runs.save(stored, replace(stored.run, due=minutes(60)), token="", entered="")
+    moved = stores.runs.save(left, replace(stored.run, due=minutes(5)), token="")
+    assert (left.rings_at, moved.rings_at) == (minutes(60), minutes(60))
+    assert stores.runs.load(stored.run.run_id) == moved
 
 
 def test_a_run_keeps_all_it_was(stores: Stores) -> None:

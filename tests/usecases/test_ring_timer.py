@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
+from tests.usecases.audience.test_move_batch import Campaign
 from tests.usecases.port_proxy import straight
 from tests.usecases.test_crash_matrix import ANN, FAULTS, IDENTIFY, CrashError, Fault, Faults, track
 from tests.usecases.world import World
@@ -46,6 +48,28 @@ def test_a_moment_brought_forward_is_told_after_any_crash(fault: Fault) -> None:
         assert world.attended(), case
         world.advance(hours=5)
         assert world.channels() == ["push"], case
+    raise AssertionError("the writes never end")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_customer_of_an_audience_is_handed_over_after_any_crash(fault: Fault) -> None:
+    """The audience comes again in a year: the second delivery knows that, and gives the run an execution of its own."""
+    for number in range(12):
+        campaign = Campaign("ann", steps=[COLLECTS, TELLS])
+        world = campaign.world
+        (place,) = campaign.move(campaign.places)
+        (drop,) = world.store(track("Price Dropped", "drop", ANN))
+        world.around = faults = Faults(number, fault)
+        with suppress(CrashError):
+            world.project([drop])
+        world.around = straight
+        world.deliver([drop])
+        case = f"{fault} at write {number}: {faults.trace}"
+        assert place.run in world.machine.executions, case
+        world.advance(hours=5)
+        assert world.channels() == ["push"], case
+        if number >= len(faults.trace):
+            return
     raise AssertionError("the writes never end")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -27,10 +27,10 @@ EVERYTHING = Counter({"push": 2, "email": 2, "sms": 2})
 class Campaign:
     """A journey's audience, moved as the state machine moves it: round by round, a failed batch once more."""
 
-    def __init__(self, *people: str) -> None:
+    def __init__(self, *people: str, steps: Sequence[Mapping[str, Any]] = ()) -> None:
         self.world = World()
         put(self.world, "vip", {"trait": "vip", "is": True})
-        self.world.put_journey("basket")
+        self.world.put_journey("basket", *steps)
         for name in people:
             self.identify(name, vip=True)
         self.places: list[Place] = [Place(self.profile(name)) for name in people]

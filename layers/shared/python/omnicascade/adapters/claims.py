@@ -9,15 +9,11 @@ from omnicascade.usecases.store_ports import Claim, ContactLog, Reservation, Slo
 
 
 def successor(before: StoredRun, run: Run, token: str, entered: str | None) -> StoredRun:
-    """What is stored in place of `before`; `entered` None: as it was."""
-    rings_at = before.rings_at if token == before.token else run.next_moment
-    return StoredRun(
-        run,
-        before.revision + 1,
-        token,
-        before.entered if entered is None else entered,
-        rings_at if token else None,
-    )
+    """What is stored in place of `before`; `entered` None: the writer only brings news, and nobody's watch changes."""
+    after = StoredRun(run, before.revision + 1, token, before.entered if entered is None else entered, before.rings_at)
+    if entered is None or (token and (token, entered) == (before.token, before.entered)):
+        return after
+    return replace(after, rings_at=run.next_moment if token or run.audience else None)
 
 
 def slot_taken(run: Run, slot: Slot | None) -> Slot:

@@ -8,7 +8,7 @@ whoever finds afterwards that the door was moved has the runs walked again for t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -103,7 +103,7 @@ class RunMover:
             moved, journey = self._moved(stored.run, pinned, order, now)
             bell = Bell(self.customers, self.events, self.timer, self.deployment)
             if moved == stored.run:  # an earlier attempt may have died before it told the run's timer
-                bell.ring(stored, journey, now, before=replace(stored.run, paused_at=now))
+                bell.ring(stored, journey, now)
                 return moved
             if not moved.live and stored.token:  # an ended run is on no list: who dies here must find it there again
                 self.timer.finish(stored.token, outcome_of(moved))
@@ -111,7 +111,7 @@ class RunMover:
                 after = self.runs.save(stored, moved, token=stored.token)
             except StaleWriteError:
                 continue
-            bell.ring(after, journey, now, before=stored.run)
+            bell.ring(after, journey, now)
             return after.run
         raise StaleWriteError(f"run {run_id} keeps changing")
 

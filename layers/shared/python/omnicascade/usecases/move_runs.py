@@ -109,7 +109,6 @@ class JourneyDesk:
             journey = stored and self.journeys.journey(stored.run.journey, stored.run.version)
             if stored is None or journey is None:
                 return None
-            before = stored
             try:
                 if customer and stored.run.live:
                     stored = RunUnion(self.runs, self.timer).unite(stored, customer, now)
@@ -119,7 +118,7 @@ class JourneyDesk:
                 customer = customer and self._again(customer)
                 continue
             bell = Bell(self.customers, self.events, self.timer, self.deployment)
-            bell.ring(after, journey, now, before=before.run)
+            bell.ring(after, journey, now)
             return after.run
         raise StaleWriteError(f"run {run_id} keeps changing")
 

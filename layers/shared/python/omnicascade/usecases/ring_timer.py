@@ -34,7 +34,7 @@ class Bell:
     timer: RunTimer
     deployment: Deployment
 
-    def ring(self, stored: StoredRun, journey: Journey, now: datetime, *, before: Run) -> None:
+    def ring(self, stored: StoredRun, journey: Journey, now: datetime) -> None:
         """Let the waiting task end, or go on where it would come too late. May be repeated.
 
         A moment that moved to later needs no word: the timer finds out when it fires. Without a token a sender is at
@@ -45,15 +45,13 @@ class Bell:
             stored: the run as it is now.
             journey: the version it is pinned to.
             now: aware UTC.
-            before: the run as it was, which tells when its audience looks at it again.
         """
         run, moment = stored.run, stored.run.next_moment
         if not run.live:
             if stored.token:
                 self.timer.finish(stored.token, outcome_of(run))
             return
-        expected = stored.rings_at if stored.token else before.next_moment
-        if moment is None or not (moment <= now or _earlier(moment, expected)):
+        if moment is None or not (moment <= now or stored.rings_at is None or moment < stored.rings_at):
             return
         if stored.token:
             self.timer.wake(stored.token, self.waits(run, journey, now))
@@ -74,7 +72,3 @@ class Bell:
 def customer_at(node: NodeId | str, customers: HeadReader, deployment: Deployment) -> Customer | None:
     """The customer of a node, by the deployment's own rules and computed traits; None when nobody knows it."""
     return find_customer(NodeId(node), customers, deployment.identity, definitions=deployment.computed)
-
-
-def _earlier(moment: datetime, before: datetime | None) -> bool:
-    return before is None or moment < before

@@ -143,7 +143,7 @@ class RunClerk:
         after = self._mover().move(stored, journey, turn)
         if turn.superseded(after):
             bell = Bell(self.customers, self.post.events, self.timer, self.deployment)
-            bell.ring(after, journey, now, before=stored.run)
+            bell.ring(after, journey, now)
             return
         self._rest(task, after, journey, now)
 

@@ -226,8 +226,9 @@ class StoredRun:
         token: the Step Functions task token that waits for this run, or empty.
         entered: when the latest state that took the run in hand was entered (`Task.entered`): a sender that outlives
             its state must not put its own token over its successor's.
-        rings_at: when the task that waits goes on by itself: the run's next moment as it was when the token was stored.
-            Whoever brings the moment forward tells the task, and a repetition after a crash knows that it still must.
+        rings_at: when the task that waits, or the audience, looks at the run by itself: the next moment that whoever
+            moved it last foresaw. Whoever brings the moment forward tells them, and a repetition after a crash knows
+            that it still must.
     """
 
     run: Run
