@@ -7,19 +7,24 @@ moto_dynamodb.py.
 """
 
 import contextlib
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, cast
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
 from unittest.mock import patch
 
 import moto.core.utils
 import moto.dynamodb.models.table
+import moto.s3.models
 from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_api._internal import mock_random
 
 from infra.local.streams import Records
+
+_TELLING_TIME: Final = (moto.core.utils, moto.dynamodb.models.table, moto.s3.models)
+"""Modules of moto that tell the time and that this stack uses; loaded here, so that none of them is loaded later."""
 
 
 def forget_everything() -> None:
@@ -31,15 +36,27 @@ def forget_everything() -> None:
 
 @contextlib.contextmanager
 def on_clock(now: Callable[[], datetime]) -> Generator[None]:
-    """Let moto read the time from `now` inside."""
+    """Let moto read the time from `now` inside.
+
+    Its modules hold the function by which they tell the time, each of them the one that was there when it was loaded.
+    S3 tells the latest version of an object by the time, so no two are written at the same one.
+    """
 
     def naive() -> datetime:
         return now().replace(tzinfo=None)
 
-    with (
-        patch.object(moto.core.utils, "utcnow", naive),
-        patch.object(moto.dynamodb.models.table, "utcnow", naive),
-    ):
+    latest = naive()
+
+    def distinct() -> datetime:
+        nonlocal latest
+        latest = max(naive(), latest + timedelta(microseconds=1))
+        return latest
+
+    loaded = (module for name, module in sys.modules.items() if name.startswith("moto.") and hasattr(module, "utcnow"))
+    with contextlib.ExitStack() as patches:
+        for module in {*_TELLING_TIME, *loaded}:
+            told = distinct if module is moto.s3.models else naive
+            patches.enter_context(patch.object(module, "utcnow", told))
         yield
 
 
