@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
+from zlib import crc32
 
 from infra.local.faults import Faults
 from infra.local.stack import Stack
@@ -49,7 +50,7 @@ class Shop:
 
     def reachable(self, name: str) -> str:
         """A customer with app, e-mail and phone."""
-        digits = sum(name.encode()) % 1000 * 1000 + len(name)
+        digits = crc32(name.encode()) % 10_000_000
         traits = {"email": f"{name}@example.com", "phone": f"+4860{digits:07d}"}
         device = {"type": "ios", "id": f"{name}-device", "token": f"{name}-token"}
         self.deliver(
