@@ -281,11 +281,15 @@ class Witness:
         assert not held, f"held out as {held}: {told}"
 
     def _within_budget(self, told: Handed) -> None:
-        """Law 6: no more money than the journey may spend."""
+        """Law 6: no more money than the journey may spend in a month of the deployment's."""
         if told.channel != "sms" or not told.step.startswith(PAID):
             return
-        paid = [h for h in self.handed if h.journey == told.journey and h.channel == "sms" and h.step.startswith(PAID)]
+        texts = [h for h in self.handed if (h.journey, h.channel) == (told.journey, "sms") and h.step.startswith(PAID)]
+        paid = [h for h in texts if self._month(h.at) == self._month(told.at)]
         assert (len(paid) + 1) * SMS_PRICE <= MOST_SPENT, f"over the budget: {told}"
+
+    def _month(self, at: datetime) -> str:
+        return at.astimezone(ZoneInfo(self.rules.zone)).strftime("%Y-%m")
 
     def all_is_attended(self) -> None:
         """Every live run's execution comes when the run is due; and none comes for a run that is over."""
