@@ -161,10 +161,7 @@ def read_live_cursor(text: str) -> tuple[str, str]:
     Raises:
         MalformedBodyError: it is none of ours.
     """
-    found = _LIVE_CURSOR.fullmatch(text)
-    if found is None:
-        raise MalformedBodyError("`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor")
-    return found[1], found[2]
+    return _cursor_parts(_LIVE_CURSOR.fullmatch(text))
 
 
 def budget_key(journey: str, channel: str, month: str) -> tuple[str, str]:
@@ -194,7 +191,7 @@ def members_key(segment: str, shard: int) -> str:
     return f"G#{segment}#{shard:02d}"
 
 
-_MEMBER_CURSOR: Final = re.compile(r"(\d{2})\.([a-z2-7]{26})")
+_MEMBER_CURSOR: Final = re.compile(r"(0\d|1[0-5])\.([a-z2-7]{26})")
 
 
 def member_cursor(node: NodeId) -> str:
@@ -208,10 +205,14 @@ def read_member_cursor(text: str) -> tuple[int, str]:
     Raises:
         MalformedBodyError: it is none of ours.
     """
-    found = _MEMBER_CURSOR.fullmatch(text)
-    if found is None or int(found[1]) >= MEMBER_SHARDS:
+    shard, node = _cursor_parts(_MEMBER_CURSOR.fullmatch(text))
+    return int(shard), node
+
+
+def _cursor_parts(found: re.Match[str] | None) -> tuple[str, str]:
+    if found is None:
         raise MalformedBodyError("`cursor` must be the value a previous page gave", code="bad_cursor", path="cursor")
-    return int(found[1]), found[2]
+    return found[1], found[2]
 
 
 def bucket_key(bucket: str) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from omnicascade.cli.mistakes import mistakes_told
+
 _HELP: Final = """Plan a journey for a segment on the live deployment: who would enter, who not and why, messages
 and cost per channel, whether the budget suffices, and what a new version means for customers who are under way.
 
@@ -27,7 +29,6 @@ be written, runs under way that could not follow or will read new words; 2 somet
 """
 
 _WRONG: Final = 1
-_BAD_INPUT: Final = 2
 
 
 def plan(
@@ -50,27 +51,12 @@ def plan(
 ) -> None:
     from omnicascade.cli.plan_run import PlanRequest, run_plan, what_is_wrong  # noqa: PLC0415 - loaded late
     from omnicascade.cli.plan_text import as_script, as_text  # noqa: PLC0415
-    from omnicascade.domain.errors import InvalidInputError, OmnicascadeError  # noqa: PLC0415
 
-    try:
+    with mistakes_told():
         told = run_plan(PlanRequest(journey, segment, api, token, definition, templates, at, sample))
-    except InvalidInputError as error:
-        _explain(error.message, [(problem.path, problem.message) for problem in error.problems])
-        raise typer.Exit(_BAD_INPUT) from error
-    except OmnicascadeError as error:
-        _explain(str(error), [])
-        raise typer.Exit(_BAD_INPUT) from error
     typer.echo(as_script(told) if as_json else as_text(told))
     if what_is_wrong(told):
         raise typer.Exit(_WRONG)
 
 
 plan.__doc__ = _HELP
-
-
-def _explain(message: str, problems: list[tuple[str, str]]) -> None:
-    """One mistake in one line, several as a list."""
-    lines = [f"{path}: {why}" if path else why for path, why in problems]
-    if len(lines) > 1:
-        lines = [f"{len(lines)} mistakes:", *(f"  {line}" for line in lines)]
-    typer.echo("\n".join(lines or [message]), err=True)

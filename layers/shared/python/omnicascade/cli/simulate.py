@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from omnicascade.cli.mistakes import mistakes_told
+
 _HELP: Final = """Rehearse a journey for one customer on virtual time: what would be sent when, why, and why not.
 
 JOURNEY is a definition (YAML or JSON) or, with --api, the name of a journey that is stored. SCENARIO tells of one
@@ -35,8 +37,6 @@ looked for in the folder `templates` beside the journey, and may stand in the sc
 Nothing is sent and nothing is stored. Exit code: 0 rehearsed, 2 something was not understood; every mistake is listed.
 """
 
-_BAD_INPUT: Final = 2
-
 
 def simulate(
     journey: Annotated[str, typer.Argument(metavar="JOURNEY", help="A definition's file; with --api a name.")],
@@ -55,25 +55,10 @@ def simulate(
 ) -> None:
     from omnicascade.cli.simulate_run import SimulateRequest, run_simulate  # noqa: PLC0415 - loaded late
     from omnicascade.cli.simulate_text import as_script, as_text  # noqa: PLC0415
-    from omnicascade.domain.errors import InvalidInputError, OmnicascadeError  # noqa: PLC0415
 
-    try:
+    with mistakes_told():
         told, zone = run_simulate(SimulateRequest(journey, scenario, templates, api, token))
-    except InvalidInputError as error:
-        _explain(error.message, [(problem.path, problem.message) for problem in error.problems])
-        raise typer.Exit(_BAD_INPUT) from error
-    except OmnicascadeError as error:
-        _explain(str(error), [])
-        raise typer.Exit(_BAD_INPUT) from error
     typer.echo(as_script(told) if as_json else as_text(told, zone))
 
 
 simulate.__doc__ = _HELP
-
-
-def _explain(message: str, problems: list[tuple[str, str]]) -> None:
-    """One mistake in one line, several as a list."""
-    lines = [f"{path}: {why}" if path else why for path, why in problems]
-    if len(lines) > 1:
-        lines = [f"{len(lines)} mistakes:", *(f"  {line}" for line in lines)]
-    typer.echo("\n".join(lines or [message]), err=True)
