@@ -26,7 +26,12 @@ def told(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> Told:
 
 
 def lived(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> Told:
-    """The messages that the customer gets: real calls, real feedback, the stack's clock.
+    """The messages that the customer gets, each of which its run knows to be sent. See `live`."""
+    return _delivered(shop, live(shop, rehearsal, name), name)
+
+
+def live(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> str:
+    """Live a rehearsal's story: real calls, real feedback, the stack's clock; how staff may name the customer.
 
     The journey is switched off in the end.
     """
@@ -48,7 +53,7 @@ def lived(shop: Shop, rehearsal: Mapping[str, Any], name: str = JOURNEY) -> Told
         shop.stack.settle()
     _wait_until(shop, start + _length(rehearsal.get("until", "30d")))
     shop.put_journey({"name": name, "active": False, **rehearsal["definition"]})
-    return _delivered(shop, who, name)
+    return who
 
 
 def others_rest(shop: Shop, name: str) -> None:
