@@ -115,12 +115,12 @@ def local_dynamodb(*, fetch: bool) -> Generator[LocalDynamoDB]:
     process = subprocess.Popen(
         [
             _java(),
-            "-Djava.library.path=DynamoDBLocal_lib",
             "-jar",
             "DynamoDBLocal.jar",
             *("-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)),
         ],
         cwd=folder,
+        env={**os.environ, "LD_LIBRARY_PATH": "DynamoDBLocal_lib"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -25,14 +25,7 @@ from omnicascade.domain.links import ClickLink
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.templates import Template
 from omnicascade.usecases.deliver_message import LinkStore, TemplateStore
-from omnicascade.usecases.store_ports import (
-    CustomerStore,
-    EventStore,
-    JourneyStore,
-    ProjectionChange,
-    RunStore,
-    Slot,
-)
+from omnicascade.usecases.store_ports import CustomerStore, EventStore, JourneyStore, ProjectionChange, RunStore, Slot
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ANN, BOB, APP = Identifier("user_id", "ann"), Identifier("user_id", "bob"), Identifier("anonymous_id", "app")

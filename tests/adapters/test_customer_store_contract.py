@@ -10,12 +10,7 @@ from omnicascade.domain.identifiers import Identifier, NodeId
 from omnicascade.domain.identity import ALIAS, EXCLUDE, INCLUDE, RELEASE, SEPARATE, Edge
 from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.projection import Projection
-from omnicascade.usecases.store_ports import (
-    MOST_PARTNERS,
-    Head,
-    ProjectionChange,
-    StoredProjection,
-)
+from omnicascade.usecases.store_ports import MOST_PARTNERS, Head, ProjectionChange, StoredProjection
 from tests.adapters.store_makes import ANN, APP, BOB, Stores, event, minutes, run, save
 
 

@@ -11,11 +11,7 @@ from omnicascade.domain.deployment import Channel, Price
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.identifiers import Identifier
 from omnicascade.domain.journeys.run import LedgerEntry
-from omnicascade.usecases.store_ports import (
-    SentMessage,
-    Slot,
-    StoredRun,
-)
+from omnicascade.usecases.store_ports import SentMessage, Slot, StoredRun
 from tests.adapters.store_makes import ANN, APP, BOB, NOON, Stores, ended, minutes, run, slots
 
 

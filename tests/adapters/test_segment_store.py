@@ -28,7 +28,8 @@ from omnicascade.domain.projection import Projection
 from omnicascade.domain.segment_definition import load_segment
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.keep_schedules import ScheduleMemory
-from omnicascade.usecases.store_ports import Census, CustomerStore, Membership, ProjectionChange, SegmentStore
+from omnicascade.usecases.segment_ports import Census, Membership, SegmentStore
+from omnicascade.usecases.store_ports import CustomerStore, ProjectionChange
 from tests.adapters.store_makes import new_table
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hashlib import sha256
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import Table, text
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.usecases.store_ports import NodePage
+from omnicascade.usecases.segment_ports import NodePage
 
 
 class DynamoCensus:

@@ -21,11 +21,11 @@ from omnicascade.domain.identity_rules import Trust
 from omnicascade.domain.journeys.person import Contact
 from omnicascade.domain.moments import epoch_ms, from_ms
 from omnicascade.domain.projection_json import dump_projection, load_projection
+from omnicascade.usecases.segment_ports import Membership
 from omnicascade.usecases.store_ports import (
     MOST_PARTNERS,
     ContactLog,
     Head,
-    Membership,
     ProjectionChange,
     Slot,
     StoredProjection,

@@ -30,7 +30,7 @@ from omnicascade.domain.projection import Projection
 from omnicascade.domain.projection_json import dump_projection, load_projection
 from omnicascade.usecases.erasure_ports import Holdings
 from omnicascade.usecases.move_runs import ATTEMPTS
-from omnicascade.usecases.store_ports import Membership
+from omnicascade.usecases.segment_ports import Membership
 
 PAGE_ITEMS: Final = 500
 """Items read at a time: at most 16 MB of the largest events, and half a megabyte of usual ones."""

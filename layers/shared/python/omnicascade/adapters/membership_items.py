@@ -9,7 +9,7 @@ from datetime import datetime
 from omnicascade.adapters import keys
 from omnicascade.adapters.dynamo import Item, text
 from omnicascade.domain.identifiers import NodeId
-from omnicascade.usecases.store_ports import Membership
+from omnicascade.usecases.segment_ports import Membership
 
 
 def membership_item(known: Membership) -> Item:

@@ -21,7 +21,8 @@ from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.identity import Edge
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.erasure_ports import Holdings, Rewritten
-from omnicascade.usecases.store_ports import Membership, ProjectionChange
+from omnicascade.usecases.segment_ports import Membership
+from omnicascade.usecases.store_ports import ProjectionChange
 
 type Line = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ from omnicascade.adapters.segment_index import Index
 from omnicascade.domain.errors import StaleWriteError
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.segments import Segment
-from omnicascade.usecases.store_ports import MemberPage, Membership, NodePage
+from omnicascade.usecases.segment_ports import MemberPage, Membership, NodePage
 
 
 class MemorySegmentStore:

@@ -19,11 +19,11 @@ from omnicascade.domain.identity import Edge
 from omnicascade.domain.links import ClickLink
 from omnicascade.domain.projection import Projection
 from omnicascade.usecases.project_profiles import Arrival
+from omnicascade.usecases.segment_ports import Membership
 from omnicascade.usecases.store_ports import (
     MOST_PARTNERS,
     ContactLog,
     Head,
-    Membership,
     Page,
     ProjectionChange,
     Slot,

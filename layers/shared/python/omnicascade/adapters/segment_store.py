@@ -28,7 +28,7 @@ from omnicascade.adapters.segment_index import Index, dump_index, load_index
 from omnicascade.domain.errors import ConflictError, StaleWriteError
 from omnicascade.domain.identifiers import NodeId
 from omnicascade.domain.segments import Segment
-from omnicascade.usecases.store_ports import MemberPage, Membership
+from omnicascade.usecases.segment_ports import MemberPage, Membership
 
 ATTEMPTS: Final = 8
 """Transactions at one count meet; the one that is refused has written nothing and may try again at once."""

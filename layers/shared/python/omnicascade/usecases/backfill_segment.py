@@ -16,7 +16,8 @@ from omnicascade.usecases.keep_segments import Cause, SegmentKeeper
 if TYPE_CHECKING:
     from omnicascade.domain.identifiers import NodeId
     from omnicascade.usecases.find_customer import Customer
-    from omnicascade.usecases.store_ports import Census, Errands
+    from omnicascade.usecases.segment_ports import Census
+    from omnicascade.usecases.store_ports import Errands
 
 BACKFILL: Final = "backfill"
 """The errand: `{"kind", "segment", "version"}`, with a `cursor` where it goes on, and `again` the second time."""

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from omnicascade.domain.identifiers import NodeId
     from omnicascade.domain.identity import Edge
     from omnicascade.domain.projection import Projection
-    from omnicascade.usecases.store_ports import Membership, Slot, StoredRun
+    from omnicascade.usecases.segment_ports import Membership
+    from omnicascade.usecases.store_ports import Slot, StoredRun
 
 
 @dataclass(frozen=True, slots=True)

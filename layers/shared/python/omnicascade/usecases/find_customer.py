@@ -16,7 +16,8 @@ from omnicascade.domain.journeys.person import Person
 from omnicascade.domain.profile import KnownIdentifier, Profile
 from omnicascade.domain.projection import Projection
 from omnicascade.domain.resolution import Component, Resolution
-from omnicascade.usecases.store_ports import ContactLog, Head, HeadReader, Membership, Slot, StoredRun
+from omnicascade.usecases.segment_ports import Membership
+from omnicascade.usecases.store_ports import ContactLog, Head, HeadReader, Slot, StoredRun
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,17 +26,9 @@ from omnicascade.domain.journeys.rules import late
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.read_person import person_of
+from omnicascade.usecases.segment_ports import Membership, SegmentStore
 from omnicascade.usecases.start_run import begin, enter
-from omnicascade.usecases.store_ports import (
-    Errands,
-    EventStore,
-    HeadReader,
-    JourneyListing,
-    JourneyStore,
-    Membership,
-    RunStore,
-    SegmentStore,
-)
+from omnicascade.usecases.store_ports import Errands, EventStore, HeadReader, JourneyListing, JourneyStore, RunStore
 from omnicascade.usecases.timer_port import RunTimer
 
 ATTEMPTS: Final = 8

@@ -22,8 +22,9 @@ from omnicascade.usecases.find_customer import Customer
 from omnicascade.usecases.preview_segment import MOST_SAMPLED, USUAL_SAMPLE, SegmentPreview
 from omnicascade.usecases.read_customer import iso
 from omnicascade.usecases.read_person import person_of
+from omnicascade.usecases.segment_ports import SegmentStore
 from omnicascade.usecases.staff_calls import DeploymentSettings
-from omnicascade.usecases.store_ports import Errands, EventStore, SegmentStore
+from omnicascade.usecases.store_ports import Errands, EventStore
 
 MOST_MEMBERS: Final = 1000
 USUAL_MEMBERS: Final = 100

@@ -28,7 +28,8 @@ from omnicascade.domain.templates import Template
 from omnicascade.usecases.manage_journeys import TemplateShelf
 from omnicascade.usecases.plan_members import PAGE, MemberPlanner
 from omnicascade.usecases.rehearse import Quotes, journey_of, written_templates
-from omnicascade.usecases.store_ports import CustomerStore, EventStore, JourneyStore, RunStore, SegmentStore
+from omnicascade.usecases.segment_ports import SegmentStore
+from omnicascade.usecases.store_ports import CustomerStore, EventStore, JourneyStore, RunStore
 from omnicascade.usecases.write_message import Renderer
 
 KEYS: Final = ("segment", "definition", "templates", "at", "sample", "cursor")

@@ -26,8 +26,9 @@ from omnicascade.domain.rehearsal.stage import Quote
 from omnicascade.domain.segments import Segment
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.read_person import person_of
+from omnicascade.usecases.segment_ports import SegmentStore
 from omnicascade.usecases.start_run import anchor_of
-from omnicascade.usecases.store_ports import CustomerStore, EventStore, SegmentStore
+from omnicascade.usecases.store_ports import CustomerStore, EventStore
 
 PAGE: Final = 100
 

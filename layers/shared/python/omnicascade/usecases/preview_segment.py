@@ -17,7 +17,8 @@ from omnicascade.domain.intervals import wilson
 from omnicascade.usecases.backfill_segment import is_first
 from omnicascade.usecases.find_customer import Customer, find_customer
 from omnicascade.usecases.read_person import person_of
-from omnicascade.usecases.store_ports import Census, EventStore, HeadReader
+from omnicascade.usecases.segment_ports import Census
+from omnicascade.usecases.store_ports import EventStore, HeadReader
 
 MOST_SAMPLED: Final = 500
 USUAL_SAMPLE: Final = 200

@@ -10,7 +10,8 @@ from omnicascade.domain.deployment import Deployment
 from omnicascade.domain.errors import InvalidInputError
 from omnicascade.usecases.audience.plan import Audience, AudienceStorage, Place, Round
 from omnicascade.usecases.audience.read_start import GOES_ON, read_start
-from omnicascade.usecases.store_ports import JourneyStore, SegmentStore
+from omnicascade.usecases.segment_ports import SegmentStore
+from omnicascade.usecases.store_ports import JourneyStore
 
 PAGE = 1_000
 """Members read at a time."""
